@@ -1,0 +1,7 @@
+//! The engine: a pure value.
+
+mod settings;
+
+pub use settings::{
+    AlertSettings, ProgramRule, RetryRule, RetrySettings, ServerSettings, Settings,
+};

@@ -1,0 +1,264 @@
+//! Something is wrong with a program, or with a supervisord, from when it was noticed to its end.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Exit, ProcessState, ProgramKey, ProgramName, ServerName,
+    transition::{millis, optional_millis},
+};
+
+/// An incident's identity: a ULID, so that ids sort by the time of opening.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct IncidentId(pub String);
+
+impl fmt::Display for IncidentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What is wrong. The order is that of escalation: an incident's kind only ever rises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// It has been failing to start for a long time and supervisord still tries.
+    Backoff,
+    /// It ended unexpectedly and supervisord leaves it down.
+    UnexpectedExit,
+    /// It keeps dying while supervisord keeps starting it.
+    CrashLoop,
+    /// supervisord gave up on it.
+    Fatal,
+    /// It fails and recovers over and over.
+    Flapping,
+    /// The supervisord itself does not answer.
+    Unreachable,
+}
+
+impl Kind {
+    /// Every kind, for label sets.
+    pub const ALL: [Self; 6] = [
+        Self::Backoff,
+        Self::UnexpectedExit,
+        Self::CrashLoop,
+        Self::Fatal,
+        Self::Flapping,
+        Self::Unreachable,
+    ];
+
+    /// The name in JSON, labels and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Backoff => "backoff",
+            Self::UnexpectedExit => "unexpected_exit",
+            Self::CrashLoop => "crash_loop",
+            Self::Fatal => "fatal",
+            Self::Flapping => "flapping",
+            Self::Unreachable => "unreachable",
+        }
+    }
+}
+
+/// How much it matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Recorded and shown, told to nobody.
+    None,
+    /// Worth a look.
+    Warning,
+    /// Worth waking somebody.
+    Critical,
+}
+
+impl Severity {
+    /// Every severity, for label sets.
+    pub const ALL: [Self; 3] = [Self::None, Self::Warning, Self::Critical];
+
+    /// The name in JSON, labels and the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// How an incident ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It works again.
+    Recovered,
+    /// Somebody stopped the program.
+    StoppedByOperator,
+    /// The program is not configured any more.
+    Removed,
+}
+
+impl Outcome {
+    /// The name in JSON and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Recovered => "recovered",
+            Self::StoppedByOperator => "stopped_by_operator",
+            Self::Removed => "removed",
+        }
+    }
+}
+
+/// What supervigil does next about a failed program, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "next")]
+pub enum Next {
+    /// Nothing: retry is not configured for it, or the incident needs none.
+    Nothing,
+    /// It starts the program: attempt `number` of `of`.
+    Attempt {
+        /// Which attempt it will be, from 1.
+        number: u32,
+        /// How many there are.
+        of: u32,
+        /// When.
+        at: Timestamp,
+    },
+    /// The attempts are used up; one more is made now and then.
+    Probe {
+        /// How many were made.
+        attempts: u32,
+        /// When the next is made; none where `probe_interval` is `never`.
+        at: Option<Timestamp>,
+    },
+    /// The command is missing or not executable: no attempt can help before somebody mends it.
+    NeedsHuman {
+        /// supervisord's fault, in its words.
+        why: String,
+        /// When it is tried all the same.
+        at: Option<Timestamp>,
+    },
+    /// So many programs failed at once that it is the host's trouble: starts wait.
+    HostGuard {
+        /// How many programs went FATAL within the window.
+        fatal: u32,
+        /// How many programs that supervisord has.
+        programs: u32,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// supervisord is shutting down.
+    Suspended,
+}
+
+/// Something wrong, opened once and closed once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Incident {
+    /// Its identity.
+    pub id: IncidentId,
+    /// The supervisord.
+    pub server: ServerName,
+    /// The program; none for [`Kind::Unreachable`].
+    pub program: Option<ProgramName>,
+    /// What is wrong.
+    pub kind: Kind,
+    /// How much it matters.
+    pub severity: Severity,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// When it was closed.
+    pub closed_at: Option<Timestamp>,
+    /// How it ended.
+    pub outcome: Option<Outcome>,
+    /// Whether it was there already when supervigil first looked.
+    pub baseline: bool,
+    /// The state that the program left when the incident was opened, where that was seen.
+    pub from: Option<ProcessState>,
+    /// The state that the program went to.
+    pub to: Option<ProcessState>,
+    /// How long the failed process had been up, in seconds.
+    pub uptime_seconds: Option<u64>,
+    /// How the process ended.
+    pub exit: Option<Exit>,
+    /// supervisord's `spawnerr`; for [`Kind::Unreachable`] the error of the poll.
+    pub spawn_error: String,
+    /// How many times supervigil started the program in this incident.
+    pub attempts: u32,
+    /// What supervigil does next.
+    pub next: Next,
+    /// The last lines of the program's log, redacted.
+    pub log_tail: Vec<String>,
+    /// Where the configuration says how to mend it.
+    pub runbook: Option<String>,
+    /// Whom the configuration wants mentioned for this program, beside the channel's own.
+    pub at_mobiles: Vec<String>,
+}
+
+impl Incident {
+    /// Whether it is still going on.
+    pub fn is_open(&self) -> bool {
+        self.closed_at.is_none()
+    }
+
+    /// The program, with its supervisord; none for [`Kind::Unreachable`].
+    pub fn key(&self) -> Option<ProgramKey> {
+        self.program
+            .as_ref()
+            .map(|program| ProgramKey::new(&self.server, program))
+    }
+
+    /// When the program is started next, as far as that is planned.
+    pub fn next_attempt_at(&self) -> Option<Timestamp> {
+        match &self.next {
+            Next::Attempt { at, .. } => Some(*at),
+            Next::Probe { at, .. } | Next::NeedsHuman { at, .. } => *at,
+            Next::HostGuard { until, .. } => Some(*until),
+            Next::Nothing | Next::Suspended => None,
+        }
+    }
+
+    /// The public form.
+    pub fn view(&self) -> IncidentView<'_> {
+        IncidentView {
+            id: &self.id.0,
+            server: self.server.as_str(),
+            group: self.program.as_ref().map_or("", |program| &program.group),
+            name: self.program.as_ref().map_or("", |program| &program.name),
+            kind: self.kind,
+            severity: self.severity,
+            opened_at: self.opened_at,
+            closed_at: self.closed_at,
+            outcome: self.outcome,
+            exit: self.exit,
+            spawn_error: &self.spawn_error,
+            attempts: self.attempts,
+            next_attempt_at: self.next_attempt_at(),
+            log_tail: &self.log_tail,
+        }
+    }
+}
+
+/// An incident as the HTTP API and webhooks give it.
+#[derive(Debug, Clone, Serialize)]
+pub struct IncidentView<'a> {
+    id: &'a str,
+    server: &'a str,
+    group: &'a str,
+    name: &'a str,
+    kind: Kind,
+    severity: Severity,
+    #[serde(serialize_with = "millis")]
+    opened_at: Timestamp,
+    #[serde(serialize_with = "optional_millis")]
+    closed_at: Option<Timestamp>,
+    outcome: Option<Outcome>,
+    exit: Option<Exit>,
+    spawn_error: &'a str,
+    attempts: u32,
+    #[serde(serialize_with = "optional_millis")]
+    next_attempt_at: Option<Timestamp>,
+    log_tail: &'a [String],
+}

@@ -1,0 +1,30 @@
+//! The words of the program: plain values that every floor shares.
+//!
+//! Owns the vocabulary (names, states, snapshots, transitions, incidents, notices, records) and the
+//! forms in which it is written down. It decides nothing: what follows from a value is the business
+//! of the floors above. Nothing here reads a clock, does I/O or is asynchronous.
+
+mod incident;
+mod moment;
+mod name;
+mod notice;
+mod published;
+mod record;
+mod snapshot;
+mod state;
+mod transition;
+
+pub use incident::{Incident, IncidentId, IncidentView, Kind, Next, Outcome, Severity};
+pub use moment::Moment;
+pub use name::{ProgramKey, ProgramName, ServerName};
+pub use notice::{Notice, NoticeId, NoticeReason};
+pub use published::{
+    ChannelView, ConfigView, Counters, Exits, ProcessView, Published, RetryView, ServerView,
+    StoreView,
+};
+pub use record::{
+    ChannelRecord, Delivery, ProgramRecord, Record, RetryRecord, Saved, ServerRecord,
+};
+pub use snapshot::{Identity, Process, Snapshot};
+pub use state::ProcessState;
+pub use transition::{Cause, Exit, SeenBy, Transition};

@@ -1,0 +1,80 @@
+//! Something that people are to be told.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Incident, Severity};
+
+/// A notice's identity: a ULID, the same on every attempt to deliver it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct NoticeId(pub String);
+
+impl fmt::Display for NoticeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Why people are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeReason {
+    /// An incident began.
+    Opened,
+    /// It became worse, or its attempts are used up.
+    Escalated,
+    /// It goes on.
+    Reminder,
+    /// It ended.
+    Closed,
+    /// What was already down when supervigil first looked.
+    Digest,
+}
+
+impl NoticeReason {
+    /// The name in JSON and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Escalated => "escalated",
+            Self::Reminder => "reminder",
+            Self::Closed => "closed",
+            Self::Digest => "digest",
+        }
+    }
+
+    /// Whether it is worth a mention that makes a phone ring.
+    pub fn mentions(self) -> bool {
+        match self {
+            Self::Opened | Self::Escalated => true,
+            Self::Reminder | Self::Closed | Self::Digest => false,
+        }
+    }
+}
+
+/// One thing to tell, with its incidents as they were at that time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// Its identity.
+    pub id: NoticeId,
+    /// Why it is told.
+    pub reason: NoticeReason,
+    /// When it came about.
+    pub time: Timestamp,
+    /// What it is about; one, but for a digest.
+    pub incidents: Vec<Incident>,
+}
+
+impl Notice {
+    /// The severest of its incidents.
+    pub fn severity(&self) -> Severity {
+        self.incidents
+            .iter()
+            .map(|incident| incident.severity)
+            .max()
+            .unwrap_or(Severity::None)
+    }
+}

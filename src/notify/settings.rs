@@ -1,0 +1,104 @@
+//! How people are told.
+
+use std::time::Duration;
+
+use regex::Regex;
+use secrecy::SecretString;
+
+use crate::model::Severity;
+
+/// The channels, and what is common to them.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The language of messages.
+    pub language: Language,
+    /// From the first notice after a quiet time to the first message.
+    pub group_wait: Duration,
+    /// Between messages of one channel after that.
+    pub group_interval: Duration,
+    /// Lines of a program's log to show; 0: none.
+    pub log_tail_lines: usize,
+    /// What to hide in log lines, beside the built-in expressions.
+    pub redact: Vec<Regex>,
+    /// Where messages go; empty: into the log.
+    pub channels: Vec<ChannelSettings>,
+}
+
+/// `[alert] language`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// Chinese.
+    Zh,
+    /// English.
+    En,
+}
+
+/// One channel.
+#[derive(Debug, Clone)]
+pub struct ChannelSettings {
+    /// Its name, unique.
+    pub name: String,
+    /// What it is told.
+    pub severities: Vec<Severity>,
+    /// Messages in any 60 s.
+    pub max_per_minute: u32,
+    /// How it is reached.
+    pub kind: ChannelKind,
+}
+
+/// The kinds of channels.
+#[derive(Debug, Clone)]
+pub enum ChannelKind {
+    /// A DingTalk robot.
+    DingTalk(DingTalkSettings),
+    /// Any HTTP endpoint that takes notices as JSON.
+    Webhook(WebhookSettings),
+    /// A cluster of Alertmanagers.
+    Alertmanager(AlertmanagerSettings),
+    /// The program's own log.
+    Log,
+}
+
+/// `[[dingtalk]]`.
+#[derive(Debug, Clone)]
+pub struct DingTalkSettings {
+    /// The whole address, with the access token in it.
+    pub webhook: SecretString,
+    /// The key that signs each request; none in keyword or IP mode.
+    pub secret: Option<SecretString>,
+    /// Put into every message, when not empty.
+    pub keyword: String,
+    /// The form of messages.
+    pub message_type: MessageType,
+    /// Phones to mention.
+    pub at_mobiles: Vec<String>,
+    /// Users to mention.
+    pub at_user_ids: Vec<String>,
+    /// Whether to mention everybody.
+    pub at_all: bool,
+}
+
+/// `[[dingtalk]] message_type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MessageType {
+    /// Rich text.
+    Markdown,
+    /// Plain text.
+    Text,
+}
+
+/// `[[webhook]]`.
+#[derive(Debug, Clone)]
+pub struct WebhookSettings {
+    /// Where to post; it may hold a secret.
+    pub url: SecretString,
+    /// Sent as `Authorization: Bearer`.
+    pub bearer_token: Option<SecretString>,
+}
+
+/// `[[alertmanager]]`.
+#[derive(Debug, Clone)]
+pub struct AlertmanagerSettings {
+    /// Every member of the cluster.
+    pub urls: Vec<SecretString>,
+}

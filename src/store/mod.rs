@@ -1,0 +1,5 @@
+//! SQLite.
+
+mod settings;
+
+pub use settings::Settings;
