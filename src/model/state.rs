@@ -94,9 +94,10 @@ impl ProcessState {
 
 impl fmt::Display for ProcessState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unrecognised(code) => write!(f, "UNRECOGNISED({code})"),
-            known => f.write_str(known.name()),
+        if let Self::Unrecognised(code) = self {
+            write!(f, "UNRECOGNISED({code})")
+        } else {
+            f.write_str(self.name())
         }
     }
 }
