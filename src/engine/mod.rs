@@ -1,7 +1,261 @@
-//! The engine: a pure value.
+//! The engine: what is seen -> what it means -> what to do about it.
+//!
+//! A pure value. It takes an [`Input`] and the present [`Moment`] and gives [`Effect`]s; it reads no
+//! clock, does no I/O and cannot fail: a failed poll is an input like any other. One task owns it.
+//!
+//! | module | answers |
+//! |---|---|
+//! | `tracker` | what happened to a program between two looks |
+//! | `program` | what is remembered of a program, and whether something is wrong with it |
+//! | `incident` | when an incident opens, escalates and closes |
+//! | `retry`, `backoff` | when a program is started, and what came of it |
+//! | `attempts` | the same for all programs of a supervisord at once |
+//! | `gate` | what holds all starts of a supervisord back |
+//! | `server` | what a poll of one supervisord means: generations, the baseline, not answering |
+//! | `rules` | which of people's wishes apply to a program |
+//! | `view` | how it all looks from outside |
+//!
+//! Its invariant: every change that must survive a restart is in the same batch of effects as the
+//! [`Effect::Record`] that writes it down, before the [`Effect::Start`] or [`Effect::Notice`] that
+//! follows from it.
 
+mod attempts;
+mod backoff;
+mod gate;
+mod incident;
+mod program;
+mod retry;
+mod rules;
+mod server;
 mod settings;
+mod tracker;
+mod view;
 
+use std::collections::BTreeMap;
+
+use ulid::Ulid;
+
+pub use retry::{AttemptOutcome, StartOutcome, Wait};
 pub use settings::{
     AlertSettings, ProgramRule, RetryRule, RetrySettings, ServerSettings, Settings,
 };
+
+use crate::model::{
+    IncidentId, Moment, Notice, NoticeReason, ProcessState, ProgramKey, ProgramName, Record, Saved,
+    ServerName, Snapshot,
+};
+use server::Server;
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// A supervisord was polled.
+    Polled {
+        /// Which.
+        server: ServerName,
+        /// What it showed, or why it did not.
+        outcome: Result<Snapshot, PollFailure>,
+    },
+    /// A start was carried out, or could not be.
+    Started {
+        /// The program.
+        key: ProgramKey,
+        /// What supervisord made of it.
+        outcome: StartOutcome,
+    },
+    /// The last lines of a program's log were read and redacted.
+    LogRead {
+        /// The program.
+        key: ProgramKey,
+        /// The incident that they were read for.
+        incident: IncidentId,
+        /// The lines, oldest first.
+        lines: Vec<String>,
+    },
+    /// The time that [`Engine::next_wake`] gave has come.
+    Woken,
+}
+
+/// A poll that brought no snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PollFailure {
+    /// Why, in one sentence.
+    pub message: String,
+}
+
+/// Something to be done.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "effects live for one turn of the loop"
+)]
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Write this down, in one batch with the other records of the same input.
+    Record(Record),
+    /// Tell people.
+    Notice(Notice),
+    /// Start the program, if it still is as it was seen; then give the answer back.
+    Start {
+        /// The program.
+        key: ProgramKey,
+        /// The state it must be in.
+        state: ProcessState,
+        /// The `start` it must show.
+        start: i64,
+        /// Which attempt it is.
+        number: u32,
+    },
+    /// Read the end of the program's log for an incident; then give it back.
+    ReadLog {
+        /// The program.
+        key: ProgramKey,
+        /// The incident.
+        incident: IncidentId,
+        /// Whether its standard error has a log of its own.
+        stderr: bool,
+    },
+    /// An attempt to start a program ended.
+    AttemptEnded {
+        /// The program.
+        key: ProgramKey,
+        /// How.
+        outcome: AttemptOutcome,
+    },
+    /// A start that was due waits.
+    StartWaits {
+        /// The program.
+        key: ProgramKey,
+        /// Why.
+        why: Wait,
+    },
+}
+
+/// Everything that is known and planned.
+#[derive(Debug)]
+pub struct Engine {
+    settings: Settings,
+    rng: fastrand::Rng,
+    servers: BTreeMap<ServerName, Server>,
+}
+
+/// What the parts of the engine work with while one input is handled.
+struct Context<'a> {
+    settings: &'a Settings,
+    rng: &'a mut fastrand::Rng,
+    effects: Vec<Effect>,
+    /// Incidents to tell about, once the plan of what happens next is part of them.
+    tell: Vec<(ProgramKey, NoticeReason)>,
+    now: Moment,
+}
+
+impl Context<'_> {
+    fn ulid(&mut self) -> String {
+        let millis = u64::try_from(self.now.wall.as_millisecond()).unwrap_or(0);
+        Ulid::from_parts(millis, self.rng.u128(..)).to_string()
+    }
+}
+
+impl Engine {
+    /// An engine that knows what an earlier run wrote down. `seed` is for jitter and identities.
+    pub fn new(settings: Settings, saved: &Saved, seed: u64, now: Moment) -> Self {
+        let servers = settings
+            .servers
+            .iter()
+            .map(|server| {
+                (
+                    server.name.clone(),
+                    Server::restored(server.clone(), saved, now),
+                )
+            })
+            .collect();
+        Self {
+            settings,
+            rng: fastrand::Rng::with_seed(seed),
+            servers,
+        }
+    }
+
+    /// Takes new settings in. A supervisord that is not among them is forgotten.
+    pub fn reconfigure(&mut self, settings: Settings, now: Moment) -> Vec<Effect> {
+        self.settings = settings;
+        let mut before = std::mem::take(&mut self.servers);
+        for server in &self.settings.servers {
+            let kept = before.remove(&server.name);
+            let kept = kept.map(|known| known.reconfigured(server.clone()));
+            let known =
+                kept.unwrap_or_else(|| Server::restored(server.clone(), &Saved::default(), now));
+            self.servers.insert(server.name.clone(), known);
+        }
+        self.in_context(now, |_, context| {
+            for mut server in before.into_values() {
+                server.forget(context);
+            }
+        })
+    }
+
+    /// Takes one input in and says what is to be done.
+    pub fn handle(&mut self, input: Input, now: Moment) -> Vec<Effect> {
+        self.in_context(now, |servers, context| match input {
+            Input::Polled { server, outcome } => {
+                if let Some(server) = servers.get_mut(&server) {
+                    match outcome {
+                        Ok(snapshot) => server.polled(snapshot, context),
+                        Err(failure) => server.poll_failed(failure, context),
+                    }
+                }
+            }
+            Input::Started { key, outcome } => {
+                if let Some(server) = servers.get_mut(&key.server) {
+                    server.started(&key, &outcome, context);
+                }
+            }
+            Input::LogRead {
+                key,
+                incident,
+                lines,
+            } => {
+                if let Some(server) = servers.get_mut(&key.server) {
+                    server.log_read(&key, &incident, lines, context);
+                }
+            }
+            Input::Woken => {
+                for server in servers.values_mut() {
+                    server.woken(context);
+                }
+            }
+        })
+    }
+
+    /// When [`Input::Woken`] is due; none: only an input can change anything.
+    pub fn next_wake(&self) -> Option<Moment> {
+        let wakes = self
+            .servers
+            .values()
+            .filter_map(|server| server.next_wake(&self.settings));
+        wakes.min_by_key(|moment| moment.monotonic)
+    }
+
+    /// The programs that are known under a supervisord.
+    pub fn programs(&self, server: &ServerName) -> Vec<ProgramName> {
+        self.servers
+            .get(server)
+            .map(Server::program_names)
+            .unwrap_or_default()
+    }
+
+    fn in_context(
+        &mut self,
+        now: Moment,
+        act: impl FnOnce(&mut BTreeMap<ServerName, Server>, &mut Context<'_>),
+    ) -> Vec<Effect> {
+        let mut context = Context {
+            settings: &self.settings,
+            rng: &mut self.rng,
+            effects: Vec::new(),
+            tell: Vec::new(),
+            now,
+        };
+        act(&mut self.servers, &mut context);
+        context.effects
+    }
+}

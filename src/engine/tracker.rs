@@ -1,0 +1,342 @@
+//! What happened to a program between two looks at it.
+//!
+//! Owns the inference from two observations of one program to the steps that must lie between them.
+//! It remembers nothing and judges nothing; it says only what the two observations prove, and
+//! [`Cause::Unknown`] for the rest. Field meanings: rpcinterface.py and process.py of supervisor.
+//!
+//! | the earlier look | the later look | is |
+//! |---|---|---|
+//! | any | another supervisord, or `start`/`stop` back at 0 | a new generation: no crash |
+//! | a pid | the same pid | the same life, whatever `start` says |
+//! | a pid | no pid, same `start` | that life's end, with its details |
+//! | a pid | anything else | that life's end unseen, then what followed |
+//! | no pid | no pid, same `start` and `stop` | supervisord's own step, such as BACKOFF to FATAL |
+//! | no pid | a pid, same `stop` | a start |
+//! | no pid | anything else | at least one whole life unseen |
+
+use crate::model::{Cause, Exit, Process, ProcessState};
+
+/// What the tracker cannot read off two observations.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Circumstances {
+    /// Whether both looks were at one run of supervisord.
+    pub same_supervisord: bool,
+    /// Whether a start of ours may be what is seen.
+    pub retrying: bool,
+    /// Whether the earlier state had lasted long enough for supervisord to be done with it.
+    pub settled: bool,
+    /// Who started the life that is going on.
+    pub started_by: Cause,
+}
+
+/// One change of state that took place.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Step {
+    pub from: ProcessState,
+    pub to: ProcessState,
+    /// The process it is about, 0 where it is unknown or there was none.
+    pub pid: u32,
+    /// How long that process had been alive.
+    pub uptime_seconds: Option<u64>,
+    pub exit: Option<Exit>,
+    pub expected: Option<bool>,
+    pub cause: Cause,
+    /// Whether a process ended.
+    pub died: bool,
+}
+
+impl Step {
+    fn new(from: ProcessState, to: ProcessState, pid: u32, cause: Cause) -> Self {
+        Self {
+            from,
+            to,
+            pid,
+            uptime_seconds: None,
+            exit: None,
+            expected: None,
+            cause,
+            died: false,
+        }
+    }
+
+    /// Whether a process began with it.
+    pub(super) fn started(&self) -> bool {
+        self.to.is_alive() && !self.from.is_alive()
+    }
+}
+
+/// The steps from `earlier` to `later`, in order; none when nothing changed.
+pub(super) fn infer(earlier: &Process, later: &Process, about: Circumstances) -> Vec<Step> {
+    if is_recreated(earlier, later, about.same_supervisord) {
+        recreated(earlier, later)
+    } else if earlier.pid != 0 && earlier.pid == later.pid {
+        same_life(earlier, later, about)
+    } else if earlier.pid != 0 {
+        after_life(earlier, later)
+    } else {
+        after_rest(earlier, later, about)
+    }
+}
+
+/// Whether supervisord made the program anew (a restart, a reload, an update of its group).
+fn is_recreated(earlier: &Process, later: &Process, same_supervisord: bool) -> bool {
+    !same_supervisord
+        || (later.stop == 0 && earlier.stop != 0)
+        || (later.start == 0 && earlier.start != 0)
+        || (later.stop == 0 && earlier.pid != 0 && later.pid != earlier.pid)
+}
+
+fn recreated(earlier: &Process, later: &Process) -> Vec<Step> {
+    let cause = Cause::SupervisordRestart;
+    let mut steps = Vec::new();
+    let mut from = earlier.state;
+    if earlier.pid != 0 && earlier.pid != later.pid {
+        let end = Step::new(from, ProcessState::Stopped, earlier.pid, cause);
+        steps.push(Step {
+            expected: Some(true),
+            died: true,
+            ..end
+        });
+        from = ProcessState::Stopped;
+    }
+    if from != later.state {
+        steps.push(Step::new(from, later.state, later.pid, cause));
+    }
+    steps
+}
+
+fn same_life(earlier: &Process, later: &Process, about: Circumstances) -> Vec<Step> {
+    if earlier.state == later.state {
+        return Vec::new();
+    }
+    let cause = match later.state {
+        ProcessState::Running => about.started_by,
+        ProcessState::Stopping => Cause::Operator,
+        ProcessState::Stopped
+        | ProcessState::Starting
+        | ProcessState::Backoff
+        | ProcessState::Exited
+        | ProcessState::Fatal
+        | ProcessState::Unknown
+        | ProcessState::Unrecognised(_) => Cause::Unknown,
+    };
+    let step = Step::new(earlier.state, later.state, later.pid, cause);
+    vec![Step {
+        uptime_seconds: seconds(later.start, later.now),
+        ..step
+    }]
+}
+
+/// A process was alive at the earlier look and is not any more.
+fn after_life(earlier: &Process, later: &Process) -> Vec<Step> {
+    if later.pid == 0 && later.start == earlier.start {
+        let uptime = seconds(earlier.start, later.stop);
+        let end = ended(earlier.state, later, true);
+        return vec![Step {
+            pid: earlier.pid,
+            uptime_seconds: uptime,
+            ..end
+        }];
+    }
+    let fails_to_start = fails_to_start(later.state);
+    let (end, cause, expected, next) = match earlier.state {
+        ProcessState::Stopping => (
+            ProcessState::Stopped,
+            Cause::Operator,
+            Some(true),
+            Cause::Operator,
+        ),
+        ProcessState::Starting if fails_to_start => (
+            ProcessState::Backoff,
+            Cause::Crash,
+            Some(false),
+            Cause::Autorestart,
+        ),
+        ProcessState::Starting
+        | ProcessState::Stopped
+        | ProcessState::Running
+        | ProcessState::Backoff
+        | ProcessState::Exited
+        | ProcessState::Fatal
+        | ProcessState::Unknown
+        | ProcessState::Unrecognised(_) => {
+            (ProcessState::Exited, Cause::Unknown, None, Cause::Unknown)
+        }
+    };
+    let death = Step::new(earlier.state, end, earlier.pid, cause);
+    let mut steps = vec![Step {
+        expected,
+        died: true,
+        ..death
+    }];
+    steps.extend(life_from(end, next, later, later.stop != earlier.stop));
+    steps
+}
+
+/// Nothing was alive at the earlier look.
+fn after_rest(earlier: &Process, later: &Process, about: Circumstances) -> Vec<Step> {
+    let reaped = later.stop != earlier.stop;
+    let cause = start_cause(earlier, about);
+    if later.pid == 0 && !reaped && later.start == earlier.start {
+        let step = ended(earlier.state, later, false);
+        return if earlier.state == later.state {
+            Vec::new()
+        } else {
+            vec![step]
+        };
+    }
+    if later.pid == 0 || !reaped {
+        return life_from(earlier.state, cause, later, reaped);
+    }
+    let starting = ProcessState::Starting;
+    let (end, why, expected) = if fails_to_start(later.state) {
+        (ProcessState::Backoff, Cause::Crash, Some(false))
+    } else {
+        (ProcessState::Exited, Cause::Unknown, None)
+    };
+    let unseen = Step::new(starting, end, 0, why);
+    vec![
+        Step::new(earlier.state, starting, 0, cause),
+        Step {
+            expected,
+            died: true,
+            ..unseen
+        },
+        Step::new(end, later.state, later.pid, Cause::Autorestart),
+    ]
+}
+
+/// The steps of a life that began at rest in `from`, up to the later look.
+fn life_from(from: ProcessState, cause: Cause, later: &Process, reaped: bool) -> Vec<Step> {
+    if later.pid != 0 {
+        return vec![Step::new(from, later.state, later.pid, cause)];
+    }
+    let end = ended(ProcessState::Starting, later, reaped);
+    let uptime_seconds = if reaped {
+        seconds(later.start, later.stop)
+    } else {
+        None
+    };
+    vec![
+        Step::new(from, ProcessState::Starting, 0, cause),
+        Step {
+            uptime_seconds,
+            ..end
+        },
+    ]
+}
+
+/// The step into the state of rest that `later` shows, with what that state tells of the end.
+fn ended(from: ProcessState, later: &Process, died: bool) -> Step {
+    let step = Step::new(from, later.state, 0, Cause::Unknown);
+    match later.state {
+        ProcessState::Exited => {
+            let expected = later.spawn_error.is_empty();
+            let cause = if expected {
+                Cause::ExpectedExit
+            } else {
+                Cause::Crash
+            };
+            Step {
+                exit: exit_of(later),
+                expected: Some(expected),
+                cause,
+                died,
+                ..step
+            }
+        }
+        ProcessState::Stopped => {
+            let exit = if died { exit_of(later) } else { None };
+            Step {
+                exit,
+                expected: Some(true),
+                cause: Cause::Operator,
+                died,
+                ..step
+            }
+        }
+        ProcessState::Backoff | ProcessState::Fatal => Step {
+            expected: Some(false),
+            cause: failure_cause(later),
+            died,
+            ..step
+        },
+        ProcessState::Starting
+        | ProcessState::Running
+        | ProcessState::Stopping
+        | ProcessState::Unknown
+        | ProcessState::Unrecognised(_) => Step { died, ..step },
+    }
+}
+
+/// How the last process ended, which supervisord tells only in EXITED and STOPPED.
+pub(super) fn exit_of(process: &Process) -> Option<Exit> {
+    match process.state {
+        ProcessState::Exited | ProcessState::Stopped if process.stop != 0 => {
+            Some(if process.exit_status < 0 {
+                Exit::UnknownSignal
+            } else {
+                Exit::Code(process.exit_status)
+            })
+        }
+        ProcessState::Exited
+        | ProcessState::Stopped
+        | ProcessState::Starting
+        | ProcessState::Running
+        | ProcessState::Backoff
+        | ProcessState::Stopping
+        | ProcessState::Fatal
+        | ProcessState::Unknown
+        | ProcessState::Unrecognised(_) => None,
+    }
+}
+
+/// `Exited too quickly` is process.py's word for a process that lived; any other text says why none
+/// could be made.
+fn failure_cause(process: &Process) -> Cause {
+    if process.spawn_error.starts_with("Exited too quickly") || process.spawn_error.is_empty() {
+        Cause::Crash
+    } else {
+        Cause::SpawnError
+    }
+}
+
+/// Who starts a program that rests in this state.
+fn start_cause(earlier: &Process, about: Circumstances) -> Cause {
+    if about.retrying {
+        return Cause::Retry;
+    }
+    match earlier.state {
+        ProcessState::Backoff => Cause::Autorestart,
+        ProcessState::Exited if !about.settled => Cause::Autorestart,
+        ProcessState::Stopped if !about.settled && earlier.start == 0 => Cause::SupervisordRestart,
+        ProcessState::Exited | ProcessState::Stopped | ProcessState::Fatal => Cause::Operator,
+        ProcessState::Starting
+        | ProcessState::Running
+        | ProcessState::Stopping
+        | ProcessState::Unknown
+        | ProcessState::Unrecognised(_) => Cause::Unknown,
+    }
+}
+
+/// Whether a program in this state has not been up since it was last spawned.
+fn fails_to_start(state: ProcessState) -> bool {
+    match state {
+        ProcessState::Starting | ProcessState::Backoff | ProcessState::Fatal => true,
+        ProcessState::Stopped
+        | ProcessState::Running
+        | ProcessState::Stopping
+        | ProcessState::Exited
+        | ProcessState::Unknown
+        | ProcessState::Unrecognised(_) => false,
+    }
+}
+
+/// The seconds between two readings of supervisord's clock; none when it was set back in between.
+fn seconds(from: i64, to: i64) -> Option<u64> {
+    if from == 0 {
+        None
+    } else {
+        u64::try_from(to.saturating_sub(from)).ok()
+    }
+}
