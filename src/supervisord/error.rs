@@ -26,7 +26,7 @@ pub enum CallError {
     /// The socket is there and this user may not use it.
     #[error(
         "this user may not use supervisord's socket {}: in supervisord.conf under [unix_http_server] set chmod=0770 and \
-         chown=root:GROUP, restart supervisord, and add this user to GROUP",
+         chown=root:GROUP, restart supervisord, and add this user to GROUP, which must be let into the socket's folder too",
         .path.display()
     )]
     NoPermission {

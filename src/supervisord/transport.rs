@@ -296,11 +296,8 @@ fn send_error(error: legacy::Error, target: &Target, method: &'static str) -> Ca
 /// Whether the peer said something that is not HTTP, rather than nothing at all.
 fn is_foreign(error: &hyper::Error) -> bool {
     let ended = error.is_incomplete_message() || error.is_canceled() || error.is_closed();
-    error.is_parse()
-        || !(ended
-            || error
-                .source()
-                .is_some_and(<dyn std::error::Error>::is::<io::Error>))
+    let io_error: Option<&io::Error> = error.source().and_then(|cause| cause.downcast_ref());
+    !ended && io_error.is_none()
 }
 
 fn connect_error(error: legacy::Error, target: &Target) -> CallError {
