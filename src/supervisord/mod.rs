@@ -1,5 +1,223 @@
 //! The client of one supervisord.
+//!
+//! Owns how supervisord is asked and what its answers mean word by word: [`codec`] (pure) writes calls
+//! and reads answers, `transport` moves them within a deadline and a byte cap, [`CallError`] says what
+//! went wrong and what to do. It draws no conclusions: a snapshot is handed up as it came. It keeps no
+//! state but idle connections, decides on no retry beyond a connection that had gone stale, and reads
+//! no clock.
 
+mod answer;
+pub mod codec;
+mod discovery;
+mod error;
+mod fault;
 mod settings;
+mod transport;
 
+use std::{fmt, sync::Arc};
+
+use dxr::Value;
+
+use self::{
+    codec::{AnswerError, Call},
+    transport::{Post, Transport},
+};
+use crate::model::{Process, ProgramName, Snapshot};
+
+pub use answer::{LogStream, LogTail, ProgramConfig, ServerState};
+pub use discovery::usual_paths;
+pub use error::{CallError, Progress};
+pub use fault::{Fault, FaultCode};
 pub use settings::{Credentials, Endpoint, Settings};
+
+/// The most that an answer may be: 1000 programs are 1.1 MB, so this is room for some 29,000.
+pub const BODY_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// The most that is asked of a log at once: an alert shows some lines, and supervisord reads the whole
+/// of it into memory while everybody waits.
+pub const LOG_TAIL_BYTES_MAX: u32 = 256 * 1024;
+
+/// One supervisord, to be asked and told. Clones share its connections.
+///
+/// Every call has the one deadline of its settings, connecting included.
+#[derive(Clone)]
+pub struct Client {
+    transport: Arc<Transport>,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("url", &self.url()).finish()
+    }
+}
+
+impl Client {
+    /// A client; it connects when it is first used.
+    pub fn new(settings: &Settings) -> Self {
+        Self {
+            transport: Transport::new(settings),
+        }
+    }
+
+    /// Where it is, for people; without credentials. Of a search, what it finds at present.
+    pub fn url(&self) -> String {
+        self.transport.url()
+    }
+
+    /// Everything at one time: who answers, and all programs.
+    pub async fn snapshot(&self) -> Result<Snapshot, CallError> {
+        let method = "supervisor.getAllProcessInfo";
+        let body = codec::write_multicall(codec::snapshot_calls());
+        self.ask(method, body, codec::read_snapshot).await
+    }
+
+    /// One program.
+    pub async fn process(&self, program: &ProgramName) -> Result<Process, CallError> {
+        self.call(process_call(program), codec::read_process).await
+    }
+
+    /// Some programs, in the order asked for, at one time.
+    pub async fn processes(
+        &self,
+        programs: &[ProgramName],
+    ) -> Result<Vec<Result<Process, Fault>>, CallError> {
+        if programs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let body = codec::write_multicall(programs.iter().map(process_call).collect());
+        self.ask("supervisor.getProcessInfo", body, |body| {
+            codec::read_processes(body, programs.len())
+        })
+        .await
+    }
+
+    /// Has a program started, and does not wait for it to be up. From STOPPING supervisord says yes and
+    /// starts nothing.
+    pub async fn start(&self, program: &ProgramName) -> Result<(), CallError> {
+        self.command("supervisor.startProcess", program).await
+    }
+
+    /// Has a program stopped, and does not wait for its end.
+    pub async fn stop(&self, program: &ProgramName) -> Result<(), CallError> {
+        self.command("supervisor.stopProcess", program).await
+    }
+
+    /// supervisord's own state.
+    pub async fn state(&self) -> Result<ServerState, CallError> {
+        let call = Call::plain("supervisor.getState");
+        self.call(call, codec::read_state).await
+    }
+
+    /// supervisord's own pid.
+    pub async fn pid(&self) -> Result<u32, CallError> {
+        self.call(Call::plain("supervisor.getPID"), codec::read_pid)
+            .await
+    }
+
+    /// The `identifier` of its configuration.
+    pub async fn identification(&self) -> Result<String, CallError> {
+        self.text("supervisor.getIdentification").await
+    }
+
+    /// Its release.
+    pub async fn version(&self) -> Result<String, CallError> {
+        self.text("supervisor.getSupervisorVersion").await
+    }
+
+    /// Its API's version.
+    pub async fn api_version(&self) -> Result<String, CallError> {
+        self.text("supervisor.getAPIVersion").await
+    }
+
+    /// The last `bytes` of a program's log, from 1 to [`LOG_TAIL_BYTES_MAX`]. With `redirect_stderr`
+    /// everything is in stdout's.
+    ///
+    /// supervisord answers HTTP 500 where the log is not UTF-8 or `bytes` cuts a character, and for a log
+    /// over 2 GiB.
+    pub async fn log_tail(
+        &self,
+        program: &ProgramName,
+        stream: LogStream,
+        bytes: u32,
+    ) -> Result<LogTail, CallError> {
+        // A length of 0 means the whole log, which blocks supervisord for minutes.
+        let bytes = bytes.clamp(1, LOG_TAIL_BYTES_MAX);
+        let call = Call {
+            method: match stream {
+                LogStream::Stdout => "supervisor.tailProcessStdoutLog",
+                LogStream::Stderr => "supervisor.tailProcessStderrLog",
+            },
+            params: vec![
+                codec::name_param(program),
+                Value::Integer(0),
+                Value::Integer(i32::try_from(bytes).unwrap_or(i32::MAX)),
+            ],
+        };
+        self.call(call, codec::read_log_tail).await
+    }
+
+    /// The programs as the configuration file had them when it was last read.
+    pub async fn all_config_info(&self) -> Result<Vec<ProgramConfig>, CallError> {
+        let call = Call::plain("supervisor.getAllConfigInfo");
+        self.call(call, codec::read_configs).await
+    }
+
+    async fn text(&self, method: &'static str) -> Result<String, CallError> {
+        self.call(Call::plain(method), |body| codec::read_string(body, method))
+            .await
+    }
+
+    async fn call<T>(
+        &self,
+        call: Call,
+        read: impl FnOnce(String) -> Result<T, AnswerError>,
+    ) -> Result<T, CallError> {
+        let method = call.method;
+        self.ask(method, codec::write_call(call), read).await
+    }
+
+    /// A call that reads: it may be sent again on a fresh connection.
+    async fn ask<T>(
+        &self,
+        method: &'static str,
+        body: Result<String, AnswerError>,
+        read: impl FnOnce(String) -> Result<T, AnswerError>,
+    ) -> Result<T, CallError> {
+        self.exchange(method, body, true, read).await
+    }
+
+    /// A call that acts: never sent twice.
+    async fn command(&self, method: &'static str, program: &ProgramName) -> Result<(), CallError> {
+        let body = codec::write_call(Call {
+            method,
+            params: vec![codec::name_param(program), Value::Boolean(false)],
+        });
+        self.exchange(method, body, false, codec::read_done).await
+    }
+
+    async fn exchange<T>(
+        &self,
+        method: &'static str,
+        body: Result<String, AnswerError>,
+        repeatable: bool,
+        read: impl FnOnce(String) -> Result<T, AnswerError>,
+    ) -> Result<T, CallError> {
+        let body = body.map_err(|problem| CallError::from_answer(self.url(), method, problem))?;
+        let post = Post {
+            method,
+            body,
+            repeatable,
+        };
+        let (answer, url) = self.transport.post(post).await?;
+        codec::read_text(answer)
+            .and_then(read)
+            .map_err(|problem| CallError::from_answer(url, method, problem))
+    }
+}
+
+fn process_call(program: &ProgramName) -> Call {
+    Call {
+        method: "supervisor.getProcessInfo",
+        params: vec![codec::name_param(program)],
+    }
+}

@@ -1,0 +1,291 @@
+//! supervisord's XML-RPC, written and read. Pure.
+//!
+//! Owns the method names, the shapes of their answers (rpcinterface.py of supervisor) and the
+//! diagnosis of an answer that cannot be read. Bytes are moved by `transport`. An answer is either
+//! read whole or is an error: a field that the engine draws conclusions from is never made up.
+//!
+//! A control character in a text makes the XML ill-formed, and supervisord lets it through; it is
+//! taken as it is wherever the rest can still be read.
+
+mod diagnosis;
+mod members;
+
+use dxr::{FaultResponse, MethodCall, MethodResponse, Value};
+
+pub use self::diagnosis::AnswerError;
+use self::diagnosis::diagnose;
+use self::members::{Members, array, int, text, wrong_kind};
+use super::{
+    answer::{LogTail, ProgramConfig, ServerState},
+    fault::{Fault, FaultCode},
+};
+use crate::model::{Identity, Process, ProcessState, ProgramName, Snapshot};
+
+/// A fault stands within the first bytes of an answer, before any text of a program's:
+/// `<?xml version='1.0'?>\n<methodResponse>\n<fault>`.
+const FAULT_WITHIN_BYTES: usize = 200;
+
+/// One call, for [`write_multicall`].
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The method's full name.
+    pub method: &'static str,
+    /// Its parameters.
+    pub params: Vec<Value>,
+}
+
+impl Call {
+    /// A call without parameters.
+    pub fn plain(method: &'static str) -> Self {
+        Self {
+            method,
+            params: Vec::new(),
+        }
+    }
+}
+
+/// The five calls that make up a snapshot; [`read_snapshot`] reads their answers in this order.
+pub fn snapshot_calls() -> Vec<Call> {
+    [
+        "supervisor.getPID",
+        "supervisor.getIdentification",
+        "supervisor.getSupervisorVersion",
+        "supervisor.getAPIVersion",
+        "supervisor.getAllProcessInfo",
+    ]
+    .into_iter()
+    .map(Call::plain)
+    .collect()
+}
+
+/// A call's XML.
+pub fn write_call(call: Call) -> Result<String, AnswerError> {
+    MethodCall {
+        name: call.method.into(),
+        params: call.params,
+    }
+    .to_xml()
+    .map_err(|error| AnswerError::Unwritable {
+        why: error.to_string(),
+    })
+}
+
+/// The XML of one `system.multicall` of many calls.
+pub fn write_multicall(calls: Vec<Call>) -> Result<String, AnswerError> {
+    let calls = calls
+        .into_iter()
+        .map(|call| {
+            Value::Struct(
+                [
+                    ("methodName".to_owned(), Value::String(call.method.into())),
+                    ("params".to_owned(), Value::Array(call.params)),
+                ]
+                .into(),
+            )
+        })
+        .collect();
+    write_call(Call {
+        method: "system.multicall",
+        params: vec![Value::Array(calls)],
+    })
+}
+
+/// A program's name as a parameter.
+pub fn name_param(program: &ProgramName) -> Value {
+    Value::String(program.full())
+}
+
+/// A body as text.
+pub fn read_text(body: Vec<u8>) -> Result<String, AnswerError> {
+    String::from_utf8(body).map_err(|error| AnswerError::NotUtf8 {
+        offset: error.utf8_error().valid_up_to(),
+    })
+}
+
+/// A snapshot from the answer to [`snapshot_calls`]. Any fault among the five is the whole's fault.
+pub fn read_snapshot(body: String) -> Result<Snapshot, AnswerError> {
+    let results: [Value; 5] = read_array(body)?
+        .try_into()
+        .map_err(|results: Vec<Value>| {
+            AnswerError::shape(format!("a multicall of 5 has {} results", results.len()))
+        })?;
+    let [pid, identification, version, api_version, processes] = results;
+    Ok(Snapshot {
+        identity: Identity {
+            pid: pid_of(int(&result(pid)?, "getPID")?)?,
+            identification: text(result(identification)?, "getIdentification")?,
+            version: text(result(version)?, "getSupervisorVersion")?,
+            api_version: text(result(api_version)?, "getAPIVersion")?,
+        },
+        processes: array(result(processes)?, "getAllProcessInfo")?
+            .into_iter()
+            .map(process)
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+/// The answer to one `getProcessInfo`.
+pub fn read_process(body: String) -> Result<Process, AnswerError> {
+    process(read_value(body)?)
+}
+
+/// The answers to a multicall of `asked` times `getProcessInfo`, in that order.
+pub fn read_processes(
+    body: String,
+    asked: usize,
+) -> Result<Vec<Result<Process, Fault>>, AnswerError> {
+    let results = read_array(body)?;
+    if results.len() != asked {
+        let got = results.len();
+        return Err(AnswerError::shape(format!(
+            "a multicall of {asked} has {got} results"
+        )));
+    }
+    results
+        .into_iter()
+        .map(|value| match result(value).and_then(process) {
+            Ok(process) => Ok(Ok(process)),
+            Err(AnswerError::Fault(fault)) if !concerns_all(fault.code) => Ok(Err(fault)),
+            Err(error) => Err(error),
+        })
+        .collect()
+}
+
+/// The answer to `startProcess` and `stopProcess`: true, or a fault.
+pub fn read_done(body: String) -> Result<(), AnswerError> {
+    let value = read_value(body)?;
+    if value == Value::Boolean(true) {
+        Ok(())
+    } else {
+        Err(wrong_kind("the answer", "true", &value))
+    }
+}
+
+/// The answer to `getPID`.
+pub fn read_pid(body: String) -> Result<u32, AnswerError> {
+    pid_of(int(&read_value(body)?, "getPID")?)
+}
+
+/// The answer to a method that gives one text; `method` is for the error.
+pub fn read_string(body: String, method: &str) -> Result<String, AnswerError> {
+    text(read_value(body)?, method)
+}
+
+/// The answer to `getState`.
+pub fn read_state(body: String) -> Result<ServerState, AnswerError> {
+    let mut members = Members::of(read_value(body)?, "getState")?;
+    Ok(ServerState::from_code(members.int("statecode")?))
+}
+
+/// The answer to `tailProcessStdoutLog` and `tailProcessStderrLog`.
+pub fn read_log_tail(body: String) -> Result<LogTail, AnswerError> {
+    match <[Value; 3]>::try_from(read_array(body)?) {
+        Ok(
+            [
+                Value::String(text),
+                Value::Integer(size),
+                Value::Boolean(overflow),
+            ],
+        ) => Ok(LogTail {
+            text,
+            size: u64::try_from(size).unwrap_or_default(),
+            overflow,
+        }),
+        Ok(_) | Err(_) => Err(AnswerError::shape(
+            "a log's tail should be [text, size, overflow] and is not",
+        )),
+    }
+}
+
+/// The answer to `getAllConfigInfo`.
+pub fn read_configs(body: String) -> Result<Vec<ProgramConfig>, AnswerError> {
+    read_array(body)?.into_iter().map(config).collect()
+}
+
+/// Faults that say nothing of the one program asked for.
+fn concerns_all(code: FaultCode) -> bool {
+    matches!(code, FaultCode::ShutdownState | FaultCode::UnknownMethod)
+}
+
+fn process(value: Value) -> Result<Process, AnswerError> {
+    let mut members = Members::of(value, "a process")?;
+    let stdout_log = members.optional_text("stdout_logfile");
+    Ok(Process {
+        program: ProgramName::new(&members.text("group")?, &members.text("name")?),
+        state: ProcessState::from_code(members.int("state")?),
+        pid: pid_of(members.int("pid")?)?,
+        start: members.int_or_zero("start")?.into(),
+        stop: members.int_or_zero("stop")?.into(),
+        now: members.int_or_zero("now")?.into(),
+        exit_status: members.int_or_zero("exitstatus")?,
+        spawn_error: members.optional_text("spawnerr").unwrap_or_default(),
+        stdout_log: stdout_log
+            .or_else(|| members.optional_text("logfile"))
+            .unwrap_or_default(),
+        stderr_log: members.optional_text("stderr_logfile").unwrap_or_default(),
+    })
+}
+
+fn config(value: Value) -> Result<ProgramConfig, AnswerError> {
+    let mut members = Members::of(value, "a program's configuration")?;
+    Ok(ProgramConfig {
+        program: ProgramName::new(&members.text("group")?, &members.text("name")?),
+        in_use: members.optional_flag("inuse"),
+        autostart: members.optional_flag("autostart"),
+        command: members.configured_text("command"),
+        directory: members.configured_text("directory"),
+        exit_codes: members.optional_ints("exitcodes"),
+        redirect_stderr: members.optional_flag("redirect_stderr"),
+        start_retries: members.optional_count("startretries"),
+        start_seconds: members.optional_count("startsecs"),
+        stop_signal: members.optional_int("stopsignal"),
+        stop_wait_seconds: members.optional_count("stopwaitsecs"),
+        stdout_log: members.configured_text("stdout_logfile"),
+        stderr_log: members.configured_text("stderr_logfile"),
+    })
+}
+
+/// One result of a multicall: a bare value, or the struct of a fault.
+fn result(value: Value) -> Result<Value, AnswerError> {
+    if !matches!(&value, Value::Struct(members) if members.contains_key("faultCode")) {
+        return Ok(value);
+    }
+    let mut members = Members::of(value, "a fault")?;
+    let code = members.int("faultCode")?;
+    let text = members.optional_text("faultString").unwrap_or_default();
+    Err(AnswerError::Fault(Fault::new(code, &text)))
+}
+
+fn pid_of(pid: i32) -> Result<u32, AnswerError> {
+    u32::try_from(pid).map_err(|_negative| AnswerError::shape(format!("{pid} is no pid")))
+}
+
+fn read_array(body: String) -> Result<Vec<Value>, AnswerError> {
+    array(read_value(body)?, "the answer")
+}
+
+/// Drops the body before the values become processes: a megabyte at 1000 programs.
+///
+/// The library's error is the whole body, which may be a program's log, so it is not passed on.
+fn read_value(body: String) -> Result<Value, AnswerError> {
+    if is_fault(&body) {
+        return Err(match FaultResponse::from_xml(&body) {
+            Ok(FaultResponse { fault }) => {
+                AnswerError::Fault(Fault::new(fault.code(), fault.string()))
+            }
+            Err(_) => diagnose(&body),
+        });
+    }
+    let read = MethodResponse::from_xml(&body).map_err(|_whole_body| diagnose(&body));
+    drop(body);
+    read.map(|response| response.value)
+}
+
+fn is_fault(body: &str) -> bool {
+    let tag = b"<fault>";
+    let mut windows = body.as_bytes().windows(tag.len()).take(FAULT_WITHIN_BYTES);
+    windows.any(|window| window == tag)
+}
+
+#[cfg(test)]
+mod tests;
