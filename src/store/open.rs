@@ -104,6 +104,7 @@ fn open_sound(path: &Path) -> Result<Opened, Refusal> {
     if version > known {
         return Err(Refusal::Unusable(Unusable::Newer(version)));
     }
+
     check(&connection)?;
     if version < 0 || (version == 0 && !schema::is_empty(&connection)?) {
         return Err(Refusal::Foreign);
@@ -227,4 +228,33 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Power cannot be cut in a test; what makes a commit survive it can be looked at.
+    #[test]
+    fn commits_wait_for_the_disk_and_memory_is_bounded() {
+        let folder = tempfile::tempdir().unwrap();
+        let now = Moment {
+            monotonic: Duration::ZERO,
+            wall: jiff::Timestamp::UNIX_EPOCH,
+        };
+        let opened = open(&folder.path().join("supervigil.db"), now);
+        let Ok(Opened { connection, .. }) = opened else {
+            panic!("it does not open");
+        };
+        let pragma = |name| {
+            connection
+                .pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0))
+                .unwrap()
+        };
+        assert_eq!(pragma("synchronous"), 2.into());
+        assert_eq!(pragma("journal_mode"), "wal".to_owned().into());
+        assert_eq!(pragma("locking_mode"), "exclusive".to_owned().into());
+        assert_eq!(pragma("cache_size"), (-512).into());
+        assert_eq!(pragma("mmap_size"), 0.into());
+    }
 }

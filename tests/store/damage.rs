@@ -16,6 +16,9 @@ use super::support::{
     incident, notice, now, open, open_with_notices, program, queued, server, settings, transition,
 };
 
+/// Where a damaged file goes at the time of [`now`].
+const ASIDE: &str = "supervigil.db.corrupt-20261123T054118Z";
+
 /// Three thousand transitions, some incidents and a notice: several hundred pages.
 async fn filled() -> (TempDir, PathBuf) {
     let folder = tempdir().unwrap();
@@ -99,6 +102,21 @@ async fn damage_in_the_middle_is_set_aside() {
     bytes[middle..middle + 16_384].fill(0xa5);
     fs::write(&path, bytes).unwrap();
     must_be_set_aside(folder.path(), "corrupt").await;
+}
+
+/// Also of those that opening has no need to read.
+#[tokio::test]
+async fn damage_to_any_page_is_set_aside() {
+    const PAGE: usize = 4096;
+    let (folder, path) = filled().await;
+    let sound = fs::read(&path).unwrap();
+    for page in (1..sound.len() / PAGE).step_by(7) {
+        let mut bytes = sound.clone();
+        bytes[page * PAGE..][..12].fill(0xff);
+        fs::write(&path, bytes).unwrap();
+        must_be_set_aside(folder.path(), "corrupt").await;
+        fs::remove_file(folder.path().join(ASIDE)).unwrap();
+    }
 }
 
 #[tokio::test]
