@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Exit, ProcessState, ProgramKey, ProgramName, ServerName,
-    transition::{millis, optional_millis},
+    transition::{millis, optional_millis, stored_exit},
 };
 
 /// An incident's identity: a ULID, so that ids sort by the time of opening.
@@ -182,6 +182,7 @@ pub struct Incident {
     /// How long the failed process had been up, in seconds.
     pub uptime_seconds: Option<u64>,
     /// How the process ended.
+    #[serde(serialize_with = "stored_exit")]
     pub exit: Option<Exit>,
     /// supervisord's `spawnerr`; for [`Kind::Unreachable`] the error of the poll.
     pub spawn_error: String,

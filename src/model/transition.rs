@@ -104,6 +104,29 @@ impl Serialize for Exit {
     }
 }
 
+/// What stands in place of a signal's name in the form that the store keeps, which tells an unknown
+/// signal from an unknown exit; the public form does not.
+const UNKNOWN_SIGNAL: &str = "unknown";
+
+/// An exit in the form that the store keeps.
+#[expect(
+    clippy::ref_option,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands the field's own reference"
+)]
+pub(super) fn stored_exit<S: Serializer>(
+    exit: &Option<Exit>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    if *exit == Some(Exit::UnknownSignal) {
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry("signal", UNKNOWN_SIGNAL)?;
+        map.end()
+    } else {
+        exit.serialize(serializer)
+    }
+}
+
 /// The written form of an [`Exit`], read back.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -121,6 +144,7 @@ impl<'de> Deserialize<'de> for Exit {
         };
         match (written.code, written.signal) {
             (Some(code), None) => Ok(Self::Code(code)),
+            (None, Some(name)) if name == UNKNOWN_SIGNAL => Ok(Self::UnknownSignal),
             (None, Some(name)) => SIGNALS
                 .iter()
                 .find(|(_, known)| *known == name)
@@ -222,6 +246,18 @@ pub struct Transition {
     pub seen_by: SeenBy,
     /// supervisord's `spawnerr`.
     pub spawn_error: String,
+}
+
+impl Transition {
+    /// The form that the store keeps: the public one, with an unknown signal told from an unknown
+    /// exit. It reads back as a transition.
+    pub fn stored(&self) -> serde_json::Result<serde_json::Value> {
+        let mut form = serde_json::to_value(self)?;
+        if let Some(exit) = form.get_mut("exit") {
+            *exit = stored_exit(&self.exit, serde_json::value::Serializer)?;
+        }
+        Ok(form)
+    }
 }
 
 /// RFC 3339 with milliseconds, in UTC.

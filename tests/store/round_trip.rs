@@ -1,0 +1,372 @@
+//! What was committed comes back, in order and within the limits.
+
+use std::{os::unix::fs::PermissionsExt as _, time::Duration};
+
+use supervigil::{
+    model::{Exit, Moment, Record, Saved, ServerName, StoreView, Transition},
+    store::{Settings, Store, StoreError},
+};
+use tempfile::tempdir;
+
+use super::support::{
+    DAY, at, channel, closed, done, incident, key, notice, now, open, program, queued, reopen,
+    server, settings, transition,
+};
+
+#[tokio::test]
+async fn every_kind_of_record_comes_back() {
+    let folder = tempdir().unwrap();
+    let (store, saved) = open(folder.path());
+    assert_eq!(saved, Saved::default());
+    let by_signal = Transition {
+        exit: Some(Exit::Signal {
+            number: 9,
+            core_dumped: true,
+        }),
+        ..transition(2)
+    };
+    let by_unknown_signal = Transition {
+        exit: Some(Exit::UnknownSignal),
+        expected: None,
+        ..transition(1)
+    };
+    let unreachable = supervigil::model::Incident {
+        program: None,
+        exit: None,
+        ..incident("01B", 5)
+    };
+    store
+        .commit(vec![
+            Record::Transition(by_signal.clone()),
+            Record::Transition(by_unknown_signal.clone()),
+            Record::Incident(unreachable.clone()),
+            Record::Incident(incident("01A", 1)),
+            Record::Server(server("other", 3)),
+            Record::Server(server("main", 1)),
+            Record::Program(program("es_node_b", 1)),
+            Record::Program(program("es_node_a", 2)),
+            queued("ops", &notice("01N", 7)),
+            queued("hook", &notice("01M", 6)),
+            Record::Channel(channel("ops", 4)),
+        ])
+        .await
+        .unwrap();
+
+    let (_store, saved) = reopen(store, folder.path()).await;
+
+    assert_eq!(
+        saved,
+        Saved {
+            servers: vec![server("main", 1), server("other", 3)],
+            programs: vec![program("es_node_a", 2), program("es_node_b", 1)],
+            incidents: vec![incident("01A", 1), unreachable],
+            transitions: vec![by_signal, by_unknown_signal],
+            queued: vec![
+                ("hook".to_owned(), notice("01M", 6)),
+                ("ops".to_owned(), notice("01N", 7)),
+            ],
+            channels: vec![channel("ops", 4)],
+        }
+    );
+}
+
+#[tokio::test]
+async fn a_later_state_replaces_an_earlier_one() {
+    let folder = tempdir().unwrap();
+    let (store, _) = open(folder.path());
+    let told = notice("01N", 7);
+    store
+        .commit(vec![
+            Record::Incident(incident("01A", 1)),
+            Record::Server(server("main", 1)),
+            Record::Program(program("es_node_a", 1)),
+            Record::Program(program("es_node_b", 1)),
+            queued("ops", &told),
+            queued("hook", &told),
+            Record::Channel(channel("ops", 1)),
+        ])
+        .await
+        .unwrap();
+    store
+        .commit(vec![
+            Record::Incident(closed("01A", 1, 9)),
+            Record::Server(server("main", 2)),
+            Record::Program(program("es_node_a", 2)),
+            Record::ProgramRemoved(key("es_node_b")),
+            done("ops", &told),
+            Record::Channel(channel("ops", 2)),
+        ])
+        .await
+        .unwrap();
+
+    let (_store, saved) = reopen(store, folder.path()).await;
+
+    assert_eq!(
+        saved,
+        Saved {
+            servers: vec![server("main", 2)],
+            programs: vec![program("es_node_a", 2)],
+            incidents: vec![closed("01A", 1, 9)],
+            transitions: vec![],
+            queued: vec![("hook".to_owned(), told)],
+            channels: vec![channel("ops", 2)],
+        }
+    );
+}
+
+#[tokio::test]
+async fn batches_are_written_in_the_order_of_the_calls() {
+    let folder = tempdir().unwrap();
+    let (store, _) = open(folder.path());
+    let commits: Vec<_> = (0..40)
+        .map(|number| {
+            store.commit(vec![
+                Record::Program(program("es_node_a", number)),
+                Record::Transition(transition(u32::try_from(number).unwrap())),
+            ])
+        })
+        .collect();
+    for commit in commits.into_iter().rev() {
+        commit.await.unwrap();
+    }
+
+    let (_store, saved) = reopen(store, folder.path()).await;
+
+    assert_eq!(saved.programs, [program("es_node_a", 39)]);
+    let expected: Vec<_> = (0..40).map(transition).collect();
+    assert_eq!(saved.transitions, expected);
+}
+
+#[tokio::test]
+async fn more_batches_than_the_queue_holds_all_arrive() {
+    let folder = tempdir().unwrap();
+    let (store, _) = open(folder.path());
+    let commits: Vec<_> = (0..500)
+        .map(|number| store.commit(vec![Record::Transition(transition(number))]))
+        .collect();
+    for commit in commits {
+        commit.await.unwrap();
+    }
+    let (_store, saved) = reopen(store, folder.path()).await;
+    assert_eq!(saved.transitions.len(), 500);
+}
+
+#[tokio::test]
+async fn open_incidents_all_come_back_and_only_the_latest_of_the_closed() {
+    let folder = tempdir().unwrap();
+    let (store, _) = open(folder.path());
+    let open_ones = (0..600).map(|number| incident(&format!("open-{number:04}"), -5000 + number));
+    let closed_ones =
+        (0..600).map(|number| closed(&format!("closed-{number:04}"), number, 1000 + number));
+    store
+        .commit(open_ones.chain(closed_ones).map(Record::Incident).collect())
+        .await
+        .unwrap();
+
+    let (_store, saved) = reopen(store, folder.path()).await;
+
+    assert_eq!(saved.incidents.len(), 1100);
+    assert_eq!(saved.incidents[0].id.0, "open-0000");
+    assert_eq!(saved.incidents[599].id.0, "open-0599");
+    assert_eq!(saved.incidents[600].id.0, "closed-0100");
+    assert_eq!(saved.incidents[1099].id.0, "closed-0599");
+}
+
+#[tokio::test]
+async fn only_the_latest_transitions_come_back() {
+    let folder = tempdir().unwrap();
+    let (store, _) = open(folder.path());
+    let all: Vec<_> = (0..2100).map(transition).collect();
+    store
+        .commit(all.iter().cloned().map(Record::Transition).collect())
+        .await
+        .unwrap();
+    let (_store, saved) = reopen(store, folder.path()).await;
+    assert_eq!(saved.transitions, all[100..]);
+}
+
+#[tokio::test]
+async fn what_is_older_than_the_retention_goes_and_open_incidents_stay() {
+    let folder = tempdir().unwrap();
+    let (store, _) = open(folder.path());
+    let month = 30 * 86_400;
+    let old = |seconds| Transition {
+        time: at(seconds),
+        ..transition(1)
+    };
+    store
+        .commit(vec![
+            Record::Transition(old(-month - 1)),
+            Record::Transition(old(-month)),
+            Record::Incident(closed("01A", -2 * month, -month - 1)),
+            Record::Incident(closed("01B", -2 * month, -month)),
+            Record::Incident(incident("01C", -2 * month)),
+        ])
+        .await
+        .unwrap();
+    store.tend(now()).await.unwrap();
+
+    let (store, saved) = reopen(store, folder.path()).await;
+    assert_eq!(saved.transitions, [old(-month)]);
+    assert_eq!(
+        saved.incidents,
+        [
+            closed("01B", -2 * month, -month),
+            incident("01C", -2 * month)
+        ]
+    );
+
+    store.tend(now()).await.unwrap();
+    let soon = now().after(Duration::from_secs(60));
+    store.tend(soon).await.unwrap();
+    let (store, saved) = reopen(store, folder.path()).await;
+    assert_eq!(saved.transitions, [old(-month)], "an hour has not passed");
+
+    store.tend(soon).await.unwrap();
+    let (_store, saved) = reopen(store, folder.path()).await;
+    assert_eq!(saved.transitions, []);
+}
+
+#[tokio::test]
+async fn the_number_of_rows_is_limited_whatever_the_retention() {
+    let folder = tempdir().unwrap();
+    let settings = Settings {
+        retention: 3650 * DAY,
+        ..settings(folder.path())
+    };
+    let (store, _, _) = Store::open(&settings, now()).unwrap();
+    for batch in 0..60 {
+        let records = (0..1000)
+            .map(|number| Record::Transition(transition(batch * 1000 + number)))
+            .collect();
+        store.commit(records).await.unwrap();
+        store.tend(now()).await.unwrap();
+    }
+    store.close().await.unwrap();
+    let connection = rusqlite::Connection::open(&settings.path).unwrap();
+    let (count, first): (u32, u32) = connection
+        .query_row(
+            "SELECT count(*), min(document ->> '$.pid') FROM transitions",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .unwrap();
+    assert_eq!((count, first), (50_000, 10_000));
+}
+
+#[tokio::test]
+async fn the_file_and_its_folder_are_private() {
+    let parent = tempdir().unwrap();
+    let folder = parent.path().join("state/supervigil");
+    let (store, _) = open(&folder);
+    store
+        .commit(vec![Record::Server(server("main", 1))])
+        .await
+        .unwrap();
+    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&folder), 0o700);
+    assert_eq!(mode(&parent.path().join("state")), 0o700);
+    assert_eq!(mode(&folder.join("supervigil.db")), 0o600);
+    assert_eq!(mode(&folder.join("supervigil.db-wal")), 0o600);
+    assert!(!folder.join("supervigil.db-shm").exists());
+}
+
+#[tokio::test]
+async fn a_second_store_on_one_file_is_refused_until_the_first_is_closed() {
+    let folder = tempdir().unwrap();
+    let (store, _) = open(folder.path());
+    let path = folder.path().to_owned();
+    let second = tokio::task::spawn_blocking(move || Store::open(&settings(&path), now()))
+        .await
+        .unwrap()
+        .unwrap_err();
+    assert!(matches!(second, StoreError::InUse { .. }), "{second:?}");
+    assert_eq!(second.kind(), "in_use");
+    store
+        .commit(vec![Record::Server(server("main", 1))])
+        .await
+        .unwrap();
+    let (_store, saved) = reopen(store, folder.path()).await;
+    assert_eq!(saved.servers, [server("main", 1)]);
+}
+
+#[tokio::test]
+async fn dropping_the_last_handle_loses_nothing() {
+    let folder = tempdir().unwrap();
+    let (store, _) = open(folder.path());
+    let unawaited = store.commit(vec![Record::Server(server("main", 1))]);
+    drop(unawaited);
+    drop(store);
+    let (_store, saved) = open(folder.path());
+    assert_eq!(saved.servers, [server("main", 1)]);
+}
+
+#[tokio::test]
+async fn a_closed_store_says_so() {
+    let folder = tempdir().unwrap();
+    let (store, _) = open(folder.path());
+    let other = store.clone();
+    store.close().await.unwrap();
+    let error = other.commit(vec![]).await.unwrap_err();
+    assert_eq!(error.kind(), "other");
+    assert_eq!(
+        error.to_string(),
+        "the database is closed and takes no more changes: restart supervigil"
+    );
+}
+
+#[tokio::test]
+async fn a_store_without_a_place_takes_everything_and_says_why() {
+    let store = Store::in_memory(Some("cannot open it".to_owned()));
+    let records = vec![Record::Server(server("main", 1))];
+    store.commit(records).await.unwrap();
+    let later = Moment {
+        monotonic: DAY,
+        ..now()
+    };
+    store.tend(later).await.unwrap();
+    assert_eq!(
+        store.view(),
+        StoreView {
+            error: Some("cannot open it".to_owned()),
+            unsaved: 0,
+        }
+    );
+    store.close().await.unwrap();
+}
+
+#[test]
+fn an_unusable_place_is_an_error_that_says_what_to_do() {
+    // Below a file there can be no folder, not even for root.
+    let folder = tempdir().unwrap();
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    let place = folder.path().join("file/state");
+    let error = Store::open(&settings(&place), now()).unwrap_err();
+    assert_eq!(error.kind(), "folder");
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "cannot make the folder of the database {}: create it and give it to supervigil's \
+             user, or set [storage] path to a place that user may write",
+            place.join("supervigil.db").display()
+        )
+    );
+}
+
+#[test]
+fn server_names_are_texts_of_any_kind() {
+    let folder = tempdir().unwrap();
+    let (store, _) = open(folder.path());
+    let odd = "'; DROP TABLE servers; --\u{0}\u{1f600}";
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let record = server(odd, 1);
+    runtime.block_on(async {
+        let commit = store.commit(vec![Record::Server(record.clone())]);
+        commit.await.unwrap();
+        let (_store, saved) = reopen(store, folder.path()).await;
+        assert_eq!(saved.servers, [record]);
+        assert_eq!(saved.servers[0].server, ServerName::new(odd));
+    });
+}
