@@ -6,17 +6,18 @@
 #[expect(dead_code, reason = "supervigil itself is driven by other tests")]
 mod support;
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use rustix::process::Signal;
 use support::{
-    each_release, programs,
+    leash::carriers,
+    programs,
     supervigil::free_port,
     supervisord::{Options, Release, Supervisord},
     wait::{PATIENCE, wait_until},
 };
 
-each_release!(
+crate::each_release!(
     programs_behave_as_they_say,
     it_obeys_supervisorctl,
     it_can_be_killed_and_started_again,
@@ -183,16 +184,4 @@ fn is_alive(pid: u32) -> bool {
 fn process_state(pid: u32) -> Option<char> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit_once(") ")?.1.chars().next()
-}
-
-/// How many processes carry a mark in their environment.
-fn carriers(mark: &str) -> usize {
-    let carries = |process: &Path| {
-        fs::read(process.join("environ")).is_ok_and(|all| {
-            all.split(|byte| *byte == 0)
-                .any(|one| one == mark.as_bytes())
-        })
-    };
-    let processes = fs::read_dir("/proc").expect("/proc").filter_map(Result::ok);
-    processes.filter(|process| carries(&process.path())).count()
 }

@@ -2,7 +2,9 @@
 //! mark as soon as the leash is dropped or the test process is gone.
 
 use std::{
+    fs,
     os::unix::process::CommandExt as _,
+    path::Path,
     process::{Child, Command, Stdio, id},
     sync::atomic::{AtomicU32, Ordering},
 };
@@ -44,6 +46,18 @@ impl Leash {
     pub(crate) fn mark(&self) -> String {
         format!("{MARK}={}", self.value)
     }
+}
+
+/// How many processes carry a mark in their environment.
+pub(crate) fn carriers(mark: &str) -> usize {
+    let carries = |process: &Path| {
+        fs::read(process.join("environ")).is_ok_and(|all| {
+            all.split(|byte| *byte == 0)
+                .any(|one| one == mark.as_bytes())
+        })
+    };
+    let processes = fs::read_dir("/proc").expect("/proc").filter_map(Result::ok);
+    processes.filter(|process| carries(&process.path())).count()
 }
 
 /// Kills a child, where it has not ended on its own, and reaps it.

@@ -26,10 +26,13 @@ pub(crate) mod wait;
 
 /// Makes tests of functions that take a [`supervisord::Release`], one for each release that there
 /// is: `name::v425`, `name::v430`, `name::debian`.
+///
+/// Exported, because a macro that some test files have no use for would be a warning there.
+#[macro_export]
 macro_rules! each_release {
     ($($name:ident),+ $(,)?) => {$(
         mod $name {
-            use crate::support::supervisord::Release;
+            use $crate::support::supervisord::Release;
 
             #[test]
             fn v425() {
@@ -50,4 +53,3 @@ macro_rules! each_release {
         }
     )+};
 }
-pub(crate) use each_release;

@@ -35,7 +35,7 @@ impl Release {
     }
 
     /// The folder of `supervisord` and `supervisorctl`.
-    fn programs(self) -> PathBuf {
+    pub(crate) fn programs(self) -> PathBuf {
         let venvs = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venvs");
         match self {
             Self::V425 => venvs.join("supervisor-4.2.5/bin"),
