@@ -11,9 +11,28 @@ inherits and cannot shake off by accident is its environment.
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
+
+
+class Leash:
+    """The owner's side, for programs in Python: `with Leash("NAME") as leash`, and then start
+    processes with `env=leash.environment`."""
+
+    def __init__(self, name):
+        self.environment = {**os.environ, name: str(os.getpid())}
+        self.mark = f"{name}={os.getpid()}"
+
+    def __enter__(self):
+        self.holder = subprocess.Popen(
+            [sys.executable, __file__, self.mark], stdin=subprocess.PIPE, start_new_session=True)
+        return self
+
+    def __exit__(self, *_):
+        self.holder.stdin.close()
+        self.holder.wait()
 
 
 def main():
