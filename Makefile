@@ -1,0 +1,40 @@
+# Everything that is done to this project by hand or in CI. `make` alone lists it.
+
+CARGO ?= cargo
+LANGUAGE ?= en
+DEMO_SECONDS ?= 0
+
+.DEFAULT_GOAL := help
+.PHONY: help demo build test lint bench clean
+
+help: ## List what there is
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: ## Watch it at work: a real supervisord, failing programs, a DingTalk (LANGUAGE=zh, DEMO_SECONDS=60)
+	@tests/setup supervisor-4.3.0
+	$(CARGO) build --release --locked
+	@python3 deploy/demo/demo.py --language $(LANGUAGE) --seconds $(DEMO_SECONDS)
+
+build: ## Build target/release/supervigil
+	$(CARGO) build --release --locked
+
+# cargo test rather than nextest: it comes with Rust, and the tests' weight is in processes of
+# their own anyway.
+test: ## Run every test, against real supervisords
+	@tests/setup supervisor-4.2.5 supervisor-4.3.0 debian
+	$(CARGO) test --locked
+
+lint: ## Formatting, clippy, documentation, licences
+	@tests/setup cargo-deny
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
+	PATH="$(CURDIR)/.tools/bin:$$PATH" cargo-deny --locked check licenses bans sources
+
+bench: build ## Measure what it weighs, and what it costs supervisord
+	@tests/setup supervisor-4.3.0
+	python3 tests/bench/weight.py
+
+clean: ## Remove what was built and set up
+	$(CARGO) clean
+	rm -rf .venvs .tools
