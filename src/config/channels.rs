@@ -1,0 +1,231 @@
+//! `[[dingtalk]]`, `[[webhook]]` and `[[alertmanager]]`.
+
+use std::ops::RangeInclusive;
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::{check, problem::Fault, raw::Section, reading::Located, value};
+use crate::{
+    model::Severity,
+    notify::{
+        AlertmanagerSettings, ChannelKind, ChannelSettings, DingTalkSettings, MessageType,
+        WebhookSettings,
+    },
+};
+
+/// Messages that DingTalk takes from one robot in a minute, before it refuses all for ten.
+const DINGTALK_PER_MINUTE: RangeInclusive<u32> = 1..=20;
+
+/// Messages a minute to receivers that are ours: one a second is more than grouping ever makes.
+const OTHERS_PER_MINUTE: u32 = 60;
+
+/// What a channel is told unless it says otherwise.
+const SEVERITIES: [Severity; 2] = [Severity::Critical, Severity::Warning];
+
+/// All of them, by kind and then in the order of the file.
+pub(super) fn read(top: &mut Section<'_>) -> Vec<ChannelSettings> {
+    let mut channels = top.tables("dingtalk", dingtalk);
+    channels.extend(top.tables("webhook", webhook));
+    channels.extend(top.tables("alertmanager", alertmanager));
+    let names: Vec<_> = channels
+        .iter()
+        .filter_map(|channel| channel.name.as_ref())
+        .collect();
+    check::unique(top.reading(), "channel", &names);
+    let mut taken: Vec<_> = names.iter().map(|name| name.value.clone()).collect();
+    let settings = channels.into_iter().filter_map(|channel| {
+        let name = match channel.name {
+            Some(name) => name.value,
+            None => free_name(channel.default_name, &mut taken),
+        };
+        Some(ChannelSettings {
+            name,
+            severities: channel.severities,
+            max_per_minute: channel.max_per_minute,
+            kind: channel.kind?,
+        })
+    });
+    settings.collect()
+}
+
+/// A channel whose name is not settled; without a kind it lacks what it cannot do without.
+struct Channel {
+    name: Option<Located<String>>,
+    default_name: &'static str,
+    severities: Vec<Severity>,
+    max_per_minute: u32,
+    kind: Option<ChannelKind>,
+}
+
+/// `name`, or `name-2` and so on where that is taken.
+fn free_name(name: &str, taken: &mut Vec<String>) -> String {
+    let numbered = (2..).map(|number| format!("{name}-{number}"));
+    let free = std::iter::once(name.to_owned())
+        .chain(numbered)
+        .find(|candidate| !taken.contains(candidate))
+        .unwrap_or_default();
+    taken.push(free.clone());
+    free
+}
+
+fn name(section: &mut Section<'_>) -> Option<Located<String>> {
+    section.parsed("name", "write text in quotes", value::name)
+}
+
+fn dingtalk(section: &mut Section<'_>) -> Channel {
+    let name = name(section);
+    let webhook = required(section, "webhook", "webhook_file", check_dingtalk);
+    let secret = section.secret("secret", "secret_file");
+    let keyword = section.text("keyword");
+    let message_type = section.choice(
+        "message_type",
+        &[
+            ("markdown", MessageType::Markdown),
+            ("text", MessageType::Text),
+        ],
+    );
+    let at_mobiles = section.list("at_mobiles", "write numbers in quotes", value::mobile);
+    let at_user_ids = section.list("at_user_ids", "write texts in quotes", |text| {
+        Ok(text.to_owned())
+    });
+    let at_all = section.flag("at_all");
+    let severities = severities(section);
+    let max_per_minute = section.whole(
+        "max_per_minute",
+        &DINGTALK_PER_MINUTE,
+        "is more than DingTalk takes",
+    );
+    Channel {
+        name,
+        default_name: "dingtalk",
+        severities,
+        max_per_minute: max_per_minute.unwrap_or(16),
+        kind: webhook.map(|webhook| {
+            ChannelKind::DingTalk(DingTalkSettings {
+                webhook,
+                secret: secret.map(|secret| secret.value),
+                keyword: keyword.map(|keyword| keyword.value).unwrap_or_default(),
+                message_type: message_type.unwrap_or(MessageType::Markdown),
+                at_mobiles: at_mobiles.map(|list| list.value).unwrap_or_default(),
+                at_user_ids: at_user_ids.map(|list| list.value).unwrap_or_default(),
+                at_all: at_all.unwrap_or(false),
+            })
+        }),
+    }
+}
+
+fn severities(section: &mut Section<'_>) -> Vec<Severity> {
+    let choices = SEVERITIES.map(|severity| (severity.name(), severity));
+    let Some(told) = section.list("severities", "write texts in quotes", |text| {
+        value::choice(text, &choices)
+    }) else {
+        return SEVERITIES.to_vec();
+    };
+    check::not_empty(section, &told, "the channel would be told nothing");
+    told.value
+}
+
+fn webhook(section: &mut Section<'_>) -> Channel {
+    let name = name(section);
+    let url = required(section, "url", "url_file", |text| {
+        value::web_address(text).map(drop)
+    });
+    let bearer_token = section.secret("bearer_token", "bearer_token_file");
+    Channel {
+        name,
+        default_name: "webhook",
+        severities: SEVERITIES.to_vec(),
+        max_per_minute: OTHERS_PER_MINUTE,
+        kind: url.map(|url| {
+            ChannelKind::Webhook(WebhookSettings {
+                url,
+                bearer_token: bearer_token.map(|token| token.value),
+            })
+        }),
+    }
+}
+
+fn alertmanager(section: &mut Section<'_>) -> Channel {
+    let name = name(section);
+    let given = section.has("urls");
+    if !given {
+        section.report_missing("urls", "add urls = [\"http://127.0.0.1:9093\"]");
+    }
+    let reading = section.reading();
+    let items = section.items(
+        "urls",
+        "write a list of texts, such as [\"http://127.0.0.1:9093\"]",
+    );
+    let urls = items.map(|items| {
+        let place = items.place;
+        let value: Vec<_> = items
+            .value
+            .into_iter()
+            .filter_map(|(item, place)| {
+                let Some(text) = item.as_str() else {
+                    reading.report_type(&place, item, "write an address in quotes");
+                    return None;
+                };
+                let url = reading.written_secret(text, place)?;
+                let checked = value::web_address(url.value.expose_secret());
+                reading.note(&url.place, checked).map(|_| url.value)
+            })
+            .collect();
+        if given && value.is_empty() {
+            let fault = Fault::new(
+                "the list holds no usable address",
+                "name every member of the cluster, such as \"http://127.0.0.1:9093\"",
+            );
+            reading.report_absent(&place, fault);
+        }
+        value
+    });
+    Channel {
+        name,
+        default_name: "alertmanager",
+        severities: SEVERITIES.to_vec(),
+        max_per_minute: OTHERS_PER_MINUTE,
+        kind: urls.map(|urls| ChannelKind::Alertmanager(AlertmanagerSettings { urls })),
+    }
+}
+
+/// A secret address that a channel cannot do without.
+fn required(
+    section: &mut Section<'_>,
+    key: &'static str,
+    twin: &'static str,
+    check: impl Fn(&str) -> Result<(), Fault>,
+) -> Option<SecretString> {
+    let given = section.has(key) || section.has(twin);
+    let secret = section.secret(key, twin);
+    let reading = section.reading();
+    let Some(Located { value, place }) = secret else {
+        if !given {
+            section.report_missing(key, &format!("add {key}, or {twin}"));
+        }
+        return None;
+    };
+    let checked = check(value.expose_secret());
+    reading.note(&place, checked).map(|()| value)
+}
+
+/// DingTalk's address: its token must not cross a network in the clear.
+fn check_dingtalk(text: &str) -> Result<(), Fault> {
+    let url = value::web_address(text)?;
+    if url.scheme() != "https" && !value::is_loopback(&url) {
+        return Err(Fault::new(
+            "the robot's address is not https, so its token would be sent in the clear",
+            "write https://",
+        ));
+    }
+    let has_token = url
+        .query_pairs()
+        .any(|(key, value)| key == "access_token" && !value.is_empty());
+    if !has_token {
+        return Err(Fault::new(
+            "the robot's address has no access_token",
+            "copy the whole address from the robot's page in DingTalk",
+        ));
+    }
+    Ok(())
+}
