@@ -1,1 +1,90 @@
-//! (being written)
+//! Prometheus: what is observed, and what supervigil itself does.
+//!
+//! Owns the registry, every metric's name, type and labels, and the text format. What is observed is
+//! read from the published picture at each scrape (`collector`); what merely happens is counted as it
+//! happens ([`Events`]). It leaves serving to `http`, and it never asks supervisord.
+//!
+//! Invariant: a program, supervisord or channel that is not in the published picture has no series,
+//! and neither has a program beyond `max_processes`.
+
+mod collector;
+mod events;
+mod family;
+mod own_process;
+mod programs;
+mod servers;
+mod settings;
+mod supervigil;
+mod text;
+
+use std::{fmt, sync::Arc};
+
+use prometheus::Registry;
+use tokio::sync::watch;
+
+use crate::model::{Moment, Published};
+
+pub use events::{Events, POLL_RESULTS, RETRY_OUTCOMES};
+pub use settings::Settings;
+pub use text::CONTENT_TYPE;
+
+/// Tells the present; handed down from the one reader of time.
+pub type Now = Arc<dyn Fn() -> Moment + Send + Sync>;
+
+/// All metrics of the program. Clones show the same.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Registry,
+    events: Events,
+    published: watch::Receiver<Arc<Published>>,
+    max_processes: usize,
+}
+
+impl Metrics {
+    /// Metrics over the published picture.
+    ///
+    /// It fails only where this program declares a metric wrongly.
+    pub fn new(
+        settings: Settings,
+        published: watch::Receiver<Arc<Published>>,
+        now: Now,
+    ) -> Result<Self, MetricsError> {
+        let registry = Registry::new();
+        let events = Events::registered(&registry)?;
+        registry.register(Box::new(collector::Observed::new(
+            settings,
+            published.clone(),
+            now,
+        )?))?;
+        registry.register(Box::new(own_process::OwnProcess::new()?))?;
+        Ok(Self {
+            registry,
+            events,
+            published,
+            max_processes: settings.max_processes,
+        })
+    }
+
+    /// Where the daemon counts what happens.
+    pub fn events(&self) -> Events {
+        self.events.clone()
+    }
+
+    /// Everything, in Prometheus' text format 0.0.4 ([`CONTENT_TYPE`]).
+    pub fn exposition(&self) -> String {
+        let published = Arc::clone(&self.published.borrow());
+        self.events.follow(&published, self.max_processes);
+        text::Exposition(&self.registry.gather()).to_string()
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+/// A metric is declared wrongly.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot set up the metrics, which is a mistake in supervigil: please report it")]
+pub struct MetricsError(#[from] prometheus::Error);

@@ -1,0 +1,366 @@
+//! What happens, counted as it happens.
+//!
+//! Owns the counters and histograms that no picture could show. Its series follow the published
+//! picture: those of a subject that is in it begin at 0 before anything happened (a counter that
+//! appears with its first event hides that event from `increase()`), those of one that is not go.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
+
+use prometheus::{
+    HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry,
+    core::{Collector as _, MetricVec, MetricVecBuilder},
+    proto::{LabelPair, Metric, MetricFamily},
+};
+
+use super::collector::up_to;
+use crate::model::{Outcome, ProgramKey, Published, SeenBy, ServerName};
+
+/// What may come of a poll, as the label `result`.
+pub const POLL_RESULTS: [&str; 7] = [
+    "success", "timeout", "connect", "auth", "protocol", "fault", "shutdown",
+];
+
+/// What may come of an attempt to start a program, as the label `outcome`.
+pub const RETRY_OUTCOMES: [&str; 4] = ["running", "failed", "fault", "timeout"];
+
+/// From a call that a local supervisord answers at once to twice the default deadline.
+const RPC_SECONDS: [f64; 13] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
+
+/// From what a pidfd takes to the longest interval to which polls stretch.
+const DETECTION_SECONDS: [f64; 15] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+];
+
+/// From a quick restart to a day of somebody's work.
+const RECOVERY_SECONDS: [f64; 12] = [
+    1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 14_400.0, 86_400.0,
+];
+
+/// From half of the default `group_wait` to the age at which a notice is dropped.
+const NOTICE_SECONDS: [f64; 14] = [
+    0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 14_400.0, 86_400.0,
+];
+
+/// The counters of what happens. Clones count into the same ones.
+#[derive(Debug, Clone)]
+pub struct Events {
+    polls: IntCounterVec,
+    rpc_duration: HistogramVec,
+    detection_latency: HistogramVec,
+    retry_attempts: IntCounterVec,
+    retry_skipped: IntCounterVec,
+    recovery_duration: HistogramVec,
+    notices_sent: IntCounterVec,
+    notices_failed: IntCounterVec,
+    notices_suppressed: IntCounterVec,
+    notices_dropped: IntCounterVec,
+    notice_latency: HistogramVec,
+    http_requests: IntCounterVec,
+}
+
+impl Events {
+    /// A poll of the supervisord ended, with one of [`POLL_RESULTS`].
+    pub fn polled(&self, server: &ServerName, result: &'static str) {
+        self.polls
+            .with_label_values(&[server.as_str(), result])
+            .inc();
+    }
+
+    /// The supervisord answered, or failed to answer, a call of that XML-RPC method.
+    pub fn called(&self, server: &ServerName, method: &'static str, duration: Duration) {
+        self.rpc_duration
+            .with_label_values(&[server.as_str(), method])
+            .observe(duration.as_secs_f64());
+    }
+
+    /// A death became known that long after it took place.
+    pub fn detected(&self, seen_by: SeenBy, latency: Duration) {
+        self.detection_latency
+            .with_label_values(&[feed_name(seen_by)])
+            .observe(latency.as_secs_f64());
+    }
+
+    /// supervigil started the program, with one of [`RETRY_OUTCOMES`].
+    pub fn retry_attempted(&self, program: &ProgramKey, outcome: &'static str) {
+        let [server, group, name] = labels(program);
+        self.retry_attempts
+            .with_label_values(&[server, group, name, outcome])
+            .inc();
+    }
+
+    /// supervigil left the program alone although it is down, for that reason.
+    pub fn retry_skipped(&self, program: &ProgramKey, reason: &'static str) {
+        let [server, group, name] = labels(program);
+        self.retry_skipped
+            .with_label_values(&[server, group, name, reason])
+            .inc();
+    }
+
+    /// An incident ended that long after it had been opened.
+    pub fn incident_closed(&self, outcome: Outcome, duration: Duration) {
+        self.recovery_duration
+            .with_label_values(&[outcome.name()])
+            .observe(duration.as_secs_f64());
+    }
+
+    /// The channel's receiver took a notice, that long after it came about.
+    pub fn notice_sent(&self, channel: &str, latency: Duration) {
+        self.notices_sent.with_label_values(&[channel]).inc();
+        self.notice_latency
+            .with_label_values(&[channel])
+            .observe(latency.as_secs_f64());
+    }
+
+    /// An attempt to deliver through the channel failed.
+    pub fn notice_failed(&self, channel: &str, reason: &'static str) {
+        self.notices_failed
+            .with_label_values(&[channel, reason])
+            .inc();
+    }
+
+    /// A notice was not made, on purpose.
+    pub fn notice_suppressed(&self, reason: &'static str) {
+        self.notices_suppressed.with_label_values(&[reason]).inc();
+    }
+
+    /// A notice that waited for the channel was given up.
+    pub fn notice_dropped(&self, channel: &str, reason: &'static str) {
+        self.notices_dropped
+            .with_label_values(&[channel, reason])
+            .inc();
+    }
+
+    /// An HTTP request was answered; `path` is the route's template, never what the client wrote.
+    pub fn http_served(&self, path: &str, code: u16) {
+        self.http_requests
+            .with_label_values(&[path, &code.to_string()])
+            .inc();
+    }
+
+    /// The counters, in the registry.
+    pub(super) fn registered(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let events = Self::declared()?;
+        for counter in [
+            &events.polls,
+            &events.retry_attempts,
+            &events.retry_skipped,
+            &events.notices_sent,
+            &events.notices_failed,
+            &events.notices_suppressed,
+            &events.notices_dropped,
+            &events.http_requests,
+        ] {
+            registry.register(Box::new(counter.clone()))?;
+        }
+        for histogram in [
+            &events.rpc_duration,
+            &events.detection_latency,
+            &events.recovery_duration,
+            &events.notice_latency,
+        ] {
+            registry.register(Box::new(histogram.clone()))?;
+        }
+        for seen_by in [SeenBy::Poll, SeenBy::Log, SeenBy::Pidfd] {
+            events
+                .detection_latency
+                .with_label_values(&[feed_name(seen_by)]);
+        }
+        for outcome in [
+            Outcome::Recovered,
+            Outcome::StoppedByOperator,
+            Outcome::Removed,
+        ] {
+            events
+                .recovery_duration
+                .with_label_values(&[outcome.name()]);
+        }
+        Ok(events)
+    }
+
+    fn declared() -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            polls: counter(
+                "supervisord_polls_total",
+                "Polls of this supervisord, by what came of them.",
+                &["server", "result"],
+            )?,
+            rpc_duration: histogram(
+                "supervisord_rpc_duration_seconds",
+                "How long calls of this supervisord's XML-RPC methods took, in seconds.",
+                &["server", "method"],
+                &RPC_SECONDS,
+            )?,
+            detection_latency: histogram(
+                "supervigil_detection_latency_seconds",
+                "From a program's death until supervigil knew of it, in seconds, by the feed that brought it.",
+                &["seen_by"],
+                &DETECTION_SECONDS,
+            )?,
+            retry_attempts: counter(
+                "supervigil_retry_attempts_total",
+                "Starts of the program by supervigil, by what came of them.",
+                &["server", "group", "name", "outcome"],
+            )?,
+            retry_skipped: counter(
+                "supervigil_retry_skipped_total",
+                "Times that supervigil left a program alone that is down, by why.",
+                &["server", "group", "name", "reason"],
+            )?,
+            recovery_duration: histogram(
+                "supervigil_recovery_duration_seconds",
+                "From the opening of an incident to its end, in seconds, by how it ended.",
+                &["outcome"],
+                &RECOVERY_SECONDS,
+            )?,
+            notices_sent: counter(
+                "supervigil_notices_sent_total",
+                "Notices that the channel's receiver took.",
+                &["channel"],
+            )?,
+            notices_failed: counter(
+                "supervigil_notices_failed_total",
+                "Attempts to deliver through the channel that failed, by why.",
+                &["channel", "reason"],
+            )?,
+            notices_suppressed: counter(
+                "supervigil_notices_suppressed_total",
+                "Notices that were not made on purpose, by why.",
+                &["reason"],
+            )?,
+            notices_dropped: counter(
+                "supervigil_notices_dropped_total",
+                "Notices that waited for the channel and were given up, by why.",
+                &["channel", "reason"],
+            )?,
+            notice_latency: histogram(
+                "supervigil_notice_latency_seconds",
+                "From a notice's coming about until the channel's receiver took it, in seconds.",
+                &["channel"],
+                &NOTICE_SECONDS,
+            )?,
+            http_requests: counter(
+                "supervigil_http_requests_total",
+                "HTTP requests that supervigil answered, by the route's template and the status code.",
+                &["path", "code"],
+            )?,
+        })
+    }
+
+    /// Begins the series of what is in the picture and removes those of what is not.
+    pub(super) fn follow(&self, published: &Published, max_processes: usize) {
+        self.begin(published, max_processes);
+
+        let servers: BTreeSet<&str> = published.servers.iter().map(|s| s.name.as_str()).collect();
+        let listed_server = |labels: &[LabelPair]| servers.contains(label(labels, "server"));
+        retain(&self.polls, listed_server);
+        retain(&self.rpc_duration, listed_server);
+
+        let programs: BTreeSet<[&str; 3]> = shown(published, max_processes)
+            .map(|(labels, _)| labels)
+            .collect();
+        let listed_program = |labels: &[LabelPair]| {
+            programs.contains(&["server", "group", "name"].map(|name| label(labels, name)))
+        };
+        retain(&self.retry_attempts, listed_program);
+        retain(&self.retry_skipped, listed_program);
+
+        let channels: BTreeSet<&str> = published.channels.iter().map(|c| &*c.name).collect();
+        let listed_channel = |labels: &[LabelPair]| channels.contains(label(labels, "channel"));
+        retain(&self.notices_sent, listed_channel);
+        retain(&self.notices_failed, listed_channel);
+        retain(&self.notices_dropped, listed_channel);
+        retain(&self.notice_latency, listed_channel);
+    }
+
+    fn begin(&self, published: &Published, max_processes: usize) {
+        for server in &published.servers {
+            for result in POLL_RESULTS {
+                self.polls
+                    .with_label_values(&[server.name.as_str(), result]);
+            }
+        }
+        for ([server, group, name], retried) in shown(published, max_processes) {
+            for outcome in RETRY_OUTCOMES.into_iter().filter(|_| retried) {
+                self.retry_attempts
+                    .with_label_values(&[server, group, name, outcome]);
+            }
+        }
+        for channel in &published.channels {
+            self.notices_sent.with_label_values(&[&channel.name]);
+            self.notice_latency.with_label_values(&[&channel.name]);
+        }
+    }
+}
+
+/// The labels of each program that has series, and whether supervigil would start it.
+fn shown(published: &Published, max_processes: usize) -> impl Iterator<Item = ([&str; 3], bool)> {
+    published.servers.iter().flat_map(move |server| {
+        up_to(server, max_processes).iter().map(|process| {
+            let program = &process.program;
+            (
+                [server.name.as_str(), &*program.group, &*program.name],
+                process.retry.is_some(),
+            )
+        })
+    })
+}
+
+fn retain<T: MetricVecBuilder>(vec: &MetricVec<T>, listed: impl Fn(&[LabelPair]) -> bool) {
+    let families = vec.collect();
+    let gone = families
+        .iter()
+        .flat_map(MetricFamily::get_metric)
+        .map(Metric::get_label)
+        .filter(|labels| !listed(labels));
+    for labels in gone {
+        let labels: HashMap<&str, &str> = labels
+            .iter()
+            .map(|pair| (pair.name(), pair.value()))
+            .collect();
+        if let Err(error) = vec.remove(&labels) {
+            tracing::debug!(%error, "a metric's series was removed twice");
+        }
+    }
+}
+
+fn label<'a>(labels: &'a [LabelPair], name: &str) -> &'a str {
+    labels
+        .iter()
+        .find(|pair| pair.name() == name)
+        .map_or("", |pair| pair.value())
+}
+
+fn labels(program: &ProgramKey) -> [&str; 3] {
+    [
+        program.server.as_str(),
+        &program.program.group,
+        &program.program.name,
+    ]
+}
+
+fn feed_name(seen_by: SeenBy) -> &'static str {
+    match seen_by {
+        SeenBy::Poll => "poll",
+        SeenBy::Log => "log",
+        SeenBy::Pidfd => "pidfd",
+    }
+}
+
+fn counter(name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
+    IntCounterVec::new(Opts::new(name, help), labels)
+}
+
+fn histogram(
+    name: &str,
+    help: &str,
+    labels: &[&str],
+    buckets: &[f64],
+) -> Result<HistogramVec, prometheus::Error> {
+    let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
+    HistogramVec::new(options, labels)
+}

@@ -1,0 +1,130 @@
+//! Prometheus' text format 0.0.4, by the page "Exposition formats" of its documentation.
+//!
+//! Own, because the `le` of a bucket is to be written as `1.0`, the same in every format that is ever
+//! served: Prometheus would take `1` and `1.0` for two series.
+
+use std::fmt;
+
+use prometheus::proto::{Histogram, LabelPair, Metric, MetricFamily, MetricType};
+
+/// The `Content-Type` of the format.
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Families, shown in the format.
+pub(super) struct Exposition<'a>(pub(super) &'a [MetricFamily]);
+
+impl fmt::Display for Exposition<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|family| write_family(f, family))
+    }
+}
+
+fn write_family(f: &mut fmt::Formatter<'_>, family: &MetricFamily) -> fmt::Result {
+    let name = family.name();
+    f.write_str("# HELP ")?;
+    f.write_str(name)?;
+    f.write_str(" ")?;
+    write_escaped(f, family.help(), &[('\\', "\\\\"), ('\n', "\\n")])?;
+    f.write_str("\n# TYPE ")?;
+    f.write_str(name)?;
+    f.write_str(match family.get_field_type() {
+        MetricType::COUNTER => " counter\n",
+        MetricType::GAUGE => " gauge\n",
+        MetricType::HISTOGRAM => " histogram\n",
+        MetricType::SUMMARY => " summary\n",
+        MetricType::UNTYPED => " untyped\n",
+    })?;
+    for metric in family.get_metric() {
+        match family.get_field_type() {
+            MetricType::COUNTER => {
+                write_series(f, name, metric, metric.get_counter().get_value())?;
+            }
+            MetricType::GAUGE => write_series(f, name, metric, metric.get_gauge().get_value())?,
+            MetricType::HISTOGRAM => write_histogram(f, name, metric)?,
+            // Nothing here declares one, and a test guards that.
+            MetricType::SUMMARY | MetricType::UNTYPED => {}
+        }
+    }
+    Ok(())
+}
+
+fn write_series(
+    f: &mut fmt::Formatter<'_>,
+    name: &str,
+    metric: &Metric,
+    value: f64,
+) -> fmt::Result {
+    f.write_str(name)?;
+    write_labels(f, metric.get_label(), None)?;
+    write_value(f, value)
+}
+
+fn write_histogram(f: &mut fmt::Formatter<'_>, name: &str, metric: &Metric) -> fmt::Result {
+    let labels = metric.get_label();
+    let histogram: &Histogram = metric.get_histogram();
+    let buckets = histogram
+        .get_bucket()
+        .iter()
+        .map(|bucket| (bucket.upper_bound(), bucket.cumulative_count()))
+        .filter(|(bound, _)| bound.is_finite())
+        .chain([(f64::INFINITY, histogram.get_sample_count())]);
+    for (bound, count) in buckets {
+        write!(f, "{name}_bucket")?;
+        write_labels(f, labels, Some(bound))?;
+        writeln!(f, " {count}")?;
+    }
+    write!(f, "{name}_sum")?;
+    write_labels(f, labels, None)?;
+    write_value(f, histogram.get_sample_sum())?;
+    write!(f, "{name}_count")?;
+    write_labels(f, labels, None)?;
+    writeln!(f, " {}", histogram.get_sample_count())
+}
+
+fn write_labels(
+    f: &mut fmt::Formatter<'_>,
+    labels: &[LabelPair],
+    bound: Option<f64>,
+) -> fmt::Result {
+    let mut before = "{";
+    for label in labels {
+        f.write_str(before)?;
+        f.write_str(label.name())?;
+        f.write_str("=\"")?;
+        let escapes = [('\\', "\\\\"), ('\n', "\\n"), ('"', "\\\"")];
+        write_escaped(f, label.value(), &escapes)?;
+        f.write_str("\"")?;
+        before = ",";
+    }
+    match bound {
+        Some(bound) if bound.is_finite() => write!(f, "{before}le=\"{bound:?}\"}}"),
+        Some(_) => write!(f, "{before}le=\"+Inf\"}}"),
+        None if labels.is_empty() => Ok(()),
+        None => f.write_str("}"),
+    }
+}
+
+fn write_value(f: &mut fmt::Formatter<'_>, value: f64) -> fmt::Result {
+    if value.is_infinite() {
+        f.write_str(if value > 0.0 { " +Inf\n" } else { " -Inf\n" })
+    } else {
+        writeln!(f, " {value}")
+    }
+}
+
+/// Writes the text with some characters replaced, the runs between them in one piece.
+fn write_escaped(f: &mut fmt::Formatter<'_>, text: &str, escapes: &[(char, &str)]) -> fmt::Result {
+    let is_special = |found: char| escapes.iter().any(|(special, _)| *special == found);
+    text.split_inclusive(is_special).try_for_each(|piece| {
+        let escape = escapes
+            .iter()
+            .find_map(|(special, escape)| Some((piece.strip_suffix(*special)?, escape)));
+        match escape {
+            Some((plain, escape)) => {
+                f.write_str(plain)?;
+                f.write_str(escape)
+            }
+            None => f.write_str(piece),
+        }
+    })
+}
