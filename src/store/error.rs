@@ -176,7 +176,7 @@ impl fmt::Display for OpenNotice {
     }
 }
 
-/// Why a batch is not on the disk.
+/// Why a batch is not on the disk. Its text is one sentence.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum CommitError {
     /// The disk did not take it; it is kept in memory and tried again.
@@ -190,6 +190,19 @@ pub enum CommitError {
         kept: Kept,
         /// `SQLite`'s word.
         source: Arc<rusqlite::Error>,
+    },
+    /// The file is not where it was when it was opened, so what is written to it would be lost; the
+    /// batch is kept in memory and tried again.
+    #[error(
+        "the database {path} was deleted or replaced while it was open: put it back, or restart \
+         supervigil to begin a fresh one; until then it {kept}",
+        path = .path.display()
+    )]
+    Gone {
+        /// Where the database was.
+        path: Arc<Path>,
+        /// What waits in memory.
+        kept: Kept,
     },
     /// The store was closed before: the batch is not saved.
     #[error("the database is closed and takes no more changes: restart supervigil")]
@@ -210,7 +223,7 @@ impl CommitError {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Disk { fault, .. } => fault.name(),
-            Self::Closed => Fault::Other.name(),
+            Self::Gone { .. } | Self::Closed => Fault::Other.name(),
         }
     }
 }
@@ -282,7 +295,8 @@ pub struct Kept {
 
 impl fmt::Display for Kept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "keeps {} changes in memory", self.unsaved)?;
+        let plural = if self.unsaved == 1 { "" } else { "s" };
+        write!(f, "keeps {} change{plural} in memory", self.unsaved)?;
         if self.dropped > 0 {
             write!(f, " (and dropped {} of the oldest)", self.dropped)?;
         }

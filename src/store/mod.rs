@@ -20,7 +20,7 @@ mod settings;
 mod write;
 mod writer;
 
-use std::{future::Future, sync::Arc, thread};
+use std::{future::Future, thread};
 
 use tokio::sync::{
     mpsc::{self, error::TrySendError},
@@ -63,12 +63,7 @@ impl Store {
         let opened = open::open(&settings.path, now)?;
         let (requests, inbox) = mpsc::channel(QUEUE_MAX);
         let (view_sender, view) = watch::channel(StoreView::default());
-        let writer = Writer::new(
-            opened.connection,
-            Arc::from(settings.path.as_path()),
-            settings.retention,
-            view_sender,
-        );
+        let writer = Writer::new(opened.connection, opened.file, settings, view_sender);
         // The thread ends by itself once the last handle is gone; `close` waits for its last word.
         let _detached = thread::Builder::new()
             .name("store".to_owned())

@@ -4,7 +4,7 @@ use std::{
     ffi::OsString,
     fs::{self, DirBuilder, OpenOptions},
     io,
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -40,8 +40,34 @@ const ASIDE_NAMES_MAX: u32 = 100;
 /// An open database with what was in it.
 pub(super) struct Opened {
     pub(super) connection: Connection,
+    pub(super) file: OpenFile,
     pub(super) saved: Saved,
     pub(super) notices: Vec<OpenNotice>,
+}
+
+/// Which file is open, whatever its path leads to later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct OpenFile {
+    device: u64,
+    inode: u64,
+}
+
+impl OpenFile {
+    fn at(path: &Path) -> io::Result<Self> {
+        let metadata = fs::metadata(path)?;
+        Ok(Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        })
+    }
+
+    /// Whether the path still leads to it. Where the system does not say, `SQLite` will.
+    pub(super) fn is_at(self, path: &Path) -> bool {
+        match Self::at(path) {
+            Ok(found) => found == self,
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+        }
+    }
 }
 
 /// Opens the database at `path`, or creates one; moves an unusable one aside first.
@@ -60,8 +86,8 @@ pub(super) fn open(path: &Path, now: Moment) -> Result<Opened, StoreError> {
 }
 
 fn open_as_it_is(path: &Path) -> Result<Result<Opened, Unusable>, StoreError> {
-    create_if_missing(path)?;
-    match open_sound(path) {
+    let file = create_if_missing(path)?;
+    match open_sound(path, file) {
         Ok(opened) => Ok(Ok(opened)),
         Err(Refusal::Unusable(why)) => Ok(Err(why)),
         Err(Refusal::Foreign) => Err(StoreError::Foreign {
@@ -95,7 +121,7 @@ impl From<rusqlite::Error> for Refusal {
     }
 }
 
-fn open_sound(path: &Path) -> Result<Opened, Refusal> {
+fn open_sound(path: &Path, file: OpenFile) -> Result<Opened, Refusal> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
     prepare_reading(&connection)?;
@@ -104,7 +130,6 @@ fn open_sound(path: &Path) -> Result<Opened, Refusal> {
     if version > known {
         return Err(Refusal::Unusable(Unusable::Newer(version)));
     }
-
     check(&connection)?;
     if version < 0 || (version == 0 && !schema::is_empty(&connection)?) {
         return Err(Refusal::Foreign);
@@ -114,6 +139,7 @@ fn open_sound(path: &Path) -> Result<Opened, Refusal> {
     let (saved, notices) = load::load(&connection, path)?;
     Ok(Opened {
         connection,
+        file,
         saved,
         notices,
     })
@@ -150,7 +176,7 @@ fn check(connection: &Connection) -> Result<(), Refusal> {
     }
 }
 
-fn create_if_missing(path: &Path) -> Result<(), StoreError> {
+fn create_if_missing(path: &Path) -> Result<OpenFile, StoreError> {
     if let Some(folder) = path.parent() {
         DirBuilder::new()
             .recursive(true)
@@ -163,19 +189,19 @@ fn create_if_missing(path: &Path) -> Result<(), StoreError> {
     }
     // `create_new`, for an existing file must not be opened here: closing it again would drop the
     // locks that another store of this process has on it (POSIX locks belong to the process).
-    match OpenOptions::new()
+    let created = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(FILE_MODE)
-        .open(path)
-    {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(source) => Err(StoreError::Create {
-            path: path.to_owned(),
-            source,
-        }),
+        .open(path);
+    match created {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        Ok(_) | Err(_) => OpenFile::at(path),
     }
+    .map_err(|source| StoreError::Create {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Moves the file, with what `SQLite` put beside it, to a name that says why and when.

@@ -9,6 +9,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::{
     backlog::Backlog,
     error::{CommitError, Kept},
+    open::OpenFile,
+    settings::Settings,
     write,
 };
 use crate::model::{Moment, Record, StoreView};
@@ -45,6 +47,7 @@ pub(super) enum Request {
 /// The writer's state.
 pub(super) struct Writer {
     connection: Connection,
+    file: OpenFile,
     path: Arc<Path>,
     retention: Duration,
     backlog: Backlog,
@@ -56,14 +59,15 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn new(
         connection: Connection,
-        path: Arc<Path>,
-        retention: Duration,
+        file: OpenFile,
+        settings: &Settings,
         view: watch::Sender<StoreView>,
     ) -> Self {
         Self {
             connection,
-            path,
-            retention,
+            file,
+            path: Arc::from(settings.path.as_path()),
+            retention: settings.retention,
             backlog: Backlog::default(),
             view,
             pruned_at: None,
@@ -129,6 +133,13 @@ impl Writer {
         if self.backlog.is_empty() {
             return Ok(());
         }
+        if !self.file.is_at(&self.path) {
+            self.backlog.trim();
+            return Err(self.failed(CommitError::Gone {
+                path: Arc::clone(&self.path),
+                kept: kept(&self.backlog),
+            }));
+        }
         match write::commit(&mut self.connection, &self.backlog) {
             Ok(()) => {
                 self.transitions_since += self.backlog.transitions();
@@ -138,7 +149,7 @@ impl Writer {
             }
             Err(source) => {
                 self.backlog.trim();
-                Err(self.failed(source))
+                Err(self.refused(source))
             }
         }
     }
@@ -159,7 +170,7 @@ impl Writer {
                 self.show(None);
                 Ok(())
             }
-            Err(source) => Err(self.failed(source)),
+            Err(source) => Err(self.refused(source)),
         }
     }
 
@@ -178,8 +189,11 @@ impl Writer {
         flushed.and(closed)
     }
 
-    fn failed(&self, source: rusqlite::Error) -> CommitError {
-        let error = CommitError::new(source, &self.path, kept(&self.backlog));
+    fn refused(&self, source: rusqlite::Error) -> CommitError {
+        self.failed(CommitError::new(source, &self.path, kept(&self.backlog)))
+    }
+
+    fn failed(&self, error: CommitError) -> CommitError {
         self.show(Some(error.to_string()));
         error
     }

@@ -255,3 +255,30 @@ fn a_folder_that_cannot_be_written_is_an_error_that_says_what_to_do() {
          write its folder, or set [storage] path to a place that user may write"
     );
 }
+
+#[tokio::test]
+async fn a_file_that_was_moved_away_takes_nothing_until_it_is_back() {
+    let (folder, path) = filled().await;
+    let (store, _) = open(folder.path());
+    let away = folder.path().join("away");
+    fs::rename(&path, &away).unwrap();
+    let records = vec![Record::Server(server("main", 1))];
+    let error = store.commit(records).await.unwrap_err();
+    assert_eq!(error.kind(), "other");
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "the database {} was deleted or replaced while it was open: put it back, or restart \
+             supervigil to begin a fresh one; until then it keeps 1 change in memory",
+            path.display()
+        )
+    );
+    fs::write(&path, "another").unwrap();
+    store.tend(now()).await.unwrap_err();
+
+    fs::rename(&away, &path).unwrap();
+    store.tend(now()).await.unwrap();
+    store.close().await.unwrap();
+    let (_store, saved) = open(folder.path());
+    assert_eq!(saved.servers, [server("main", 1)]);
+}

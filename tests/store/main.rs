@@ -9,6 +9,7 @@
 mod crash;
 mod damage;
 mod full;
+mod handle;
 mod property;
 mod round_trip;
 mod support;
