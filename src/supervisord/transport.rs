@@ -29,9 +29,9 @@ use super::{
     target::Target,
 };
 
-/// The calls to one supervisord that may run at a time and keep their connection: the poll, and one
-/// start or look at a single program.
-const IDLE_CONNECTIONS_MAX: usize = 2;
+/// Enough for polls that follow each other. With no second one, a call that is sent again because the
+/// kept connection had gone stale gets a fresh one.
+const IDLE_CONNECTIONS_MAX: usize = 1;
 
 /// The first connection, and a fresh one when supervisord had closed the one that was kept.
 const ATTEMPTS_MAX: usize = 2;
