@@ -6,8 +6,9 @@
 mod peer;
 
 use std::{
+    ffi::OsStr,
     fs::{self, Permissions},
-    os::unix::{fs::PermissionsExt as _, net::UnixListener},
+    os::unix::{ffi::OsStrExt as _, fs::PermissionsExt as _, net::UnixListener},
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -288,6 +289,21 @@ async fn a_search_takes_the_first_that_is_there_and_looks_again_each_time() {
     );
     assert_eq!(client.url(), first.url());
     assert_eq!(client.pid().await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_path_that_no_socket_can_have() {
+    for path in [
+        PathBuf::from(format!("/{}", "x".repeat(107))),
+        PathBuf::from(format!("/{}", "x".repeat(100_000))),
+        PathBuf::from(OsStr::from_bytes(b"/run/\xff.sock")),
+    ] {
+        let client = Client::new(&settings(Endpoint::Unix(path), PATIENT));
+        let error = client.snapshot().await.unwrap_err();
+        assert_tells(&error, "connect", true, &["check `url`"]);
+        let why = std::error::Error::source(&error).unwrap().to_string();
+        assert!(why.contains("at most 107 bytes"), "{why}");
+    }
 }
 
 #[tokio::test]

@@ -73,8 +73,8 @@ pub enum CallError {
     },
     /// The deadline passed.
     #[error(
-        "supervisord at {url} did not answer {method} within {} ({progress}): it hangs or is overloaded, look at its process \
-         and its log, or raise `timeout`",
+        "supervisord at {url} did not answer {method} within {} ({progress}): it hangs, is overloaded or out of reach; \
+         look at its process and its log, or raise `timeout`",
         seconds(.after)
     )]
     Timeout {

@@ -12,6 +12,7 @@ mod discovery;
 mod error;
 mod fault;
 mod settings;
+mod target;
 mod transport;
 
 use std::{fmt, sync::Arc};
@@ -219,5 +220,22 @@ fn process_call(program: &ProgramName) -> Call {
     Call {
         method: "supervisor.getProcessInfo",
         params: vec![codec::name_param(program)],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A poll and a start run in tasks of their own, on any thread.
+    #[test]
+    fn a_client_and_its_calls_go_to_any_thread() {
+        fn shared<T: Clone + Send + Sync + 'static>() {}
+        fn sent<T: Send>(_future: fn(&'static Client) -> T) {}
+        shared::<Client>();
+        sent(Client::snapshot);
+        sent(Client::pid);
+        sent(|client| client.processes(&[]));
+        sent(Client::all_config_info);
     }
 }

@@ -6,15 +6,14 @@
 //!
 //! Invariant: a call that could change something is written to at most one connection.
 
-use std::{error::Error as _, io, path::PathBuf, sync::Arc, time::Duration};
+use std::{error::Error as _, io, sync::Arc, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{
-    Request, Response, StatusCode, Uri,
+    Request, Response, StatusCode,
     body::{Body as _, Bytes, Incoming},
     header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT},
-    http::uri::Authority,
 };
 use hyper_util::{
     client::legacy::{self, connect::HttpConnector},
@@ -27,14 +26,12 @@ use super::{
     BODY_BYTES_MAX,
     error::{CallError, Progress},
     settings::{Credentials, Endpoint, Settings},
+    target::Target,
 };
 
-/// The path of supervisord's XML-RPC (`supervisor_xmlrpc_handler` in xmlrpc.py).
-const RPC_PATH: &str = "/RPC2";
-
-/// The calls to one supervisord that may run at a time and keep their connection: the poll, and one
-/// start or look at a single program.
-const IDLE_CONNECTIONS_MAX: usize = 2;
+/// Enough for polls that follow each other. With no second one, a call that is sent again because the
+/// kept connection had gone stale gets a fresh one.
+const IDLE_CONNECTIONS_MAX: usize = 1;
 
 /// The first connection, and a fresh one when supervisord had closed the one that was kept.
 const ATTEMPTS_MAX: usize = 2;
@@ -58,12 +55,6 @@ pub(super) struct Transport {
     tcp: legacy::Client<HttpConnector, Full<Bytes>>,
 }
 
-/// Where a call goes this time.
-enum Target {
-    Unix(PathBuf),
-    Tcp(String),
-}
-
 impl Transport {
     pub(super) fn new(settings: &Settings) -> Arc<Self> {
         let mut builder = legacy::Client::builder(TokioExecutor::new());
@@ -81,19 +72,12 @@ impl Transport {
 
     /// Where it is, for people; without credentials.
     pub(super) fn url(&self) -> String {
-        match &self.endpoint {
-            Endpoint::Unix(path) => Target::Unix(path.clone()).url(),
-            Endpoint::Tcp { authority } => Target::Tcp(authority.clone()).url(),
-            Endpoint::Search(paths) => match first_present(paths).or_else(|| paths.first()) {
-                Some(path) => Target::Unix(path.clone()).url(),
-                None => "unix://".to_owned(),
-            },
-        }
+        Target::shown(&self.endpoint)
     }
 
     /// Sends a request and gives the body of its answer, with where it came from.
     pub(super) async fn post(&self, post: Post) -> Result<(Vec<u8>, String), CallError> {
-        let target = self.target()?;
+        let target = Target::of(&self.endpoint)?;
         let url = target.url();
         let method = post.method;
         let mut progress = Progress::default();
@@ -106,18 +90,6 @@ impl Transport {
                 after: self.timeout,
                 progress,
             }),
-        }
-    }
-
-    fn target(&self) -> Result<Target, CallError> {
-        match &self.endpoint {
-            Endpoint::Unix(path) => Ok(Target::Unix(path.clone())),
-            Endpoint::Tcp { authority } => Ok(Target::Tcp(authority.clone())),
-            Endpoint::Search(paths) => first_present(paths)
-                .map(|path| Target::Unix(path.clone()))
-                .ok_or_else(|| CallError::NoSocket {
-                    looked_at: paths.clone(),
-                }),
         }
     }
 
@@ -176,38 +148,6 @@ impl Transport {
         }
         request.body(Full::new(body))
     }
-}
-
-impl Target {
-    fn url(&self) -> String {
-        match self {
-            Self::Unix(path) => format!("unix://{}", path.display()),
-            Self::Tcp(authority) => format!("http://{authority}"),
-        }
-    }
-
-    fn uri(&self) -> Result<Uri, hyper::http::Error> {
-        match self {
-            Self::Unix(path) => Ok(hyperlocal::Uri::new(path, RPC_PATH).into()),
-            Self::Tcp(authority) => Uri::builder()
-                .scheme("http")
-                .authority(Authority::try_from(authority.as_str())?)
-                .path_and_query(RPC_PATH)
-                .build(),
-        }
-    }
-
-    fn host(&self) -> &str {
-        match self {
-            Self::Unix(_) => "localhost",
-            Self::Tcp(authority) => authority,
-        }
-    }
-}
-
-/// A path that cannot be looked at counts as present, so that connecting tells why.
-fn first_present(paths: &[PathBuf]) -> Option<&PathBuf> {
-    paths.iter().find(|path| path.try_exists().unwrap_or(true))
 }
 
 fn authorization(credentials: &Credentials) -> Option<HeaderValue> {

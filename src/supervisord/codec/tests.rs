@@ -296,3 +296,10 @@ fn a_multicall_is_written_as_supervisord_reads_it() {
          </value></member></struct></value></data></array></value></param></params></methodCall>"
     );
 }
+
+/// The XML library recurses, and refuses beyond a depth of its own.
+#[test]
+fn nesting_without_end_does_not_fill_the_stack() {
+    let open = "<array><data><value>".repeat(200_000);
+    assert!(read_array(answer(&open)).is_err());
+}
