@@ -147,8 +147,7 @@ fn webhook(section: &mut Section<'_>) -> Channel {
 
 fn alertmanager(section: &mut Section<'_>) -> Channel {
     let name = name(section);
-    let given = section.has("urls");
-    if !given {
+    if !section.has("urls") {
         section.report_missing("urls", "add urls = [\"http://127.0.0.1:9093\"]");
     }
     let reading = section.reading();
@@ -157,28 +156,17 @@ fn alertmanager(section: &mut Section<'_>) -> Channel {
         "write a list of texts, such as [\"http://127.0.0.1:9093\"]",
     );
     let urls = items.map(|items| {
-        let place = items.place;
-        let value: Vec<_> = items
-            .value
-            .into_iter()
-            .filter_map(|(item, place)| {
-                let Some(text) = item.as_str() else {
-                    reading.report_type(&place, item, "write an address in quotes");
-                    return None;
-                };
-                let url = reading.written_secret(text, place)?;
-                let checked = value::web_address(url.value.expose_secret());
-                reading.note(&url.place, checked).map(|_| url.value)
-            })
-            .collect();
-        if given && value.is_empty() {
-            let fault = Fault::new(
-                "the list holds no usable address",
-                "name every member of the cluster, such as \"http://127.0.0.1:9093\"",
-            );
-            reading.report_absent(&place, fault);
-        }
-        value
+        check::not_empty(section, &items, "nothing would be posted anywhere");
+        let urls = items.value.into_iter().filter_map(|(item, place)| {
+            let Some(text) = item.as_str() else {
+                reading.report_type(&place, item, "write an address in quotes");
+                return None;
+            };
+            let url = reading.written_secret(text, place)?;
+            let checked = value::web_address(url.value.expose_secret());
+            reading.note(&url.place, checked).map(|_| url.value)
+        });
+        urls.collect()
     });
     Channel {
         name,

@@ -102,7 +102,7 @@ pub(super) fn not_empty<T>(section: &Section<'_>, list: &Located<Vec<T>>, becaus
     if list.value.is_empty() {
         let fault = Fault::new(
             format!("the list names nothing, so {because}"),
-            "name at least one, or remove the key for the default",
+            "name at least one",
         );
         section.reading().report_absent(&list.place, fault);
     }

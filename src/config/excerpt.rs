@@ -49,34 +49,58 @@ pub(super) struct Excerpts<'a> {
 
 impl<'a> Excerpts<'a> {
     /// For `text`, parsed as `table`, of which the values at `shown` may be seen; `words` are the
-    /// keys that the program knows.
+    /// keys that the program knows, and a broken file is one that is no TOML throughout.
     pub(super) fn new(
         text: &'a str,
         table: &DeTable<'_>,
         shown: Vec<Range<usize>>,
         words: BTreeSet<&'static str>,
+        is_broken: bool,
     ) -> Self {
         let mut excerpts = Self {
             text,
             keys: Vec::new(),
             hidden: Vec::new(),
-            shown,
+            shown: Vec::new(),
             words,
         };
-        excerpts.collect(table);
+        excerpts.collect_keys(table);
+        excerpts.shown = shown
+            .into_iter()
+            .filter(|span| excerpts.may_be_shown(span, is_broken))
+            .collect();
+        excerpts.collect_values(table);
         excerpts
     }
 
-    fn collect(&mut self, table: &DeTable<'_>) {
+    /// A text or a list that lacks its end has swallowed others, which may be secrets. So a text over
+    /// several lines is never shown, and in a broken file a value only beside its own key.
+    fn may_be_shown(&self, span: &Range<usize>, is_broken: bool) -> bool {
+        let before = self.text.get(..span.start).unwrap_or_default();
+        let line = before.rfind('\n').map_or(0, |newline| newline + 1)..span.start;
+        let value = self.text.get(span.clone()).unwrap_or_default();
+        let beside_key = || self.keys.iter().any(|key| line.contains(&key.start));
+        !value.contains('\n') && (!is_broken || beside_key())
+    }
+
+    fn collect_keys(&mut self, table: &DeTable<'_>) {
         for (key, value) in table {
             self.keys.push(key.span());
+            for table in tables_in(value.get_ref()) {
+                self.collect_keys(table);
+            }
+        }
+    }
+
+    fn collect_values(&mut self, table: &DeTable<'_>) {
+        for value in table.values() {
             self.collect_value(value.get_ref(), &value.span());
         }
     }
 
     fn collect_value(&mut self, value: &DeValue<'_>, span: &Range<usize>) {
         if let Some(table) = value.as_table() {
-            self.collect(table);
+            self.collect_values(table);
         } else if let Some(items) = value.as_array() {
             for item in items {
                 self.collect_value(item.get_ref(), &item.span());
@@ -150,6 +174,15 @@ impl<'a> Excerpts<'a> {
         }
         glyphs
     }
+}
+
+/// The tables directly under a value, through any number of lists.
+fn tables_in<'t, 'i>(value: &'t DeValue<'i>) -> Vec<&'t DeTable<'i>> {
+    if let Some(table) = value.as_table() {
+        return vec![table];
+    }
+    let items = value.as_array().into_iter().flatten();
+    items.flat_map(|item| tables_in(item.get_ref())).collect()
 }
 
 /// One shown character and the byte of the file that it stands for.

@@ -173,10 +173,16 @@ fn read(
         |top| tables(top, environment),
     );
     let findings = reading.finish();
+    let is_broken = !errors.is_empty();
     let problems = syntax::merge(text, errors, findings.problems);
     if !problems.is_empty() {
-        let excerpts =
-            excerpt::Excerpts::new(text, table.get_ref(), findings.shown, findings.words);
+        let excerpts = excerpt::Excerpts::new(
+            text,
+            table.get_ref(),
+            findings.shown,
+            findings.words,
+            is_broken,
+        );
         let name = match path {
             Some(path) => path.display().to_string(),
             None => "the environment".to_owned(),

@@ -178,7 +178,7 @@ impl<'a> Section<'a> {
         } else {
             "use more than 0, and at most 1"
         };
-        let fault = Fault::new(format!("{share} is no such share"), fix);
+        let fault = Fault::new(format!("{share} is out of range"), fix);
         self.reading.report(&place, fault);
         None
     }
@@ -300,7 +300,7 @@ impl<'a> Section<'a> {
                 Some(known) => format!("did you mean {known}?"),
                 None => format!(
                     "remove it; the keys here are {}",
-                    value::listing(&self.known)
+                    value::listing(&self.known, "and")
                 ),
             };
             let place = self.place.key(text, key.span());

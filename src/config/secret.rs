@@ -16,6 +16,7 @@ use super::{
     problem::{Fault, Place},
     raw::Section,
     reading::{Located, Reading},
+    value,
 };
 
 /// Bytes of a secret: tokens, passwords and addresses are far shorter.
@@ -67,7 +68,7 @@ impl Section<'_> {
 impl Reading<'_> {
     /// A secret that stands in the file itself, with its variables put in.
     pub(super) fn written_secret(&self, text: &str, place: Place) -> Option<Located<SecretString>> {
-        if !text.contains("${") {
+        if !text.contains("${") && !value::is_bare_address(text) {
             self.note_secret();
         }
         let secret = self.expand(text, &place)?;

@@ -4,7 +4,7 @@
 //! error itself is left out: further errors of the same line, other mistakes of that line, and keys
 //! that are missing, for they may be in the part that was lost.
 
-use std::ops::Range;
+use std::collections::BTreeSet;
 
 use toml::{
     Spanned,
@@ -13,43 +13,80 @@ use toml::{
 
 use super::problem::{Fault, Place, Problem};
 
+/// How the parser's messages begin about a value that is mostly text without quotes.
+const UNQUOTED: [&str; 4] = [
+    "string values must be quoted",
+    "invalid float",
+    "invalid integer",
+    "invalid boolean",
+];
+
 /// Parses as much as can be.
 pub(super) fn parse(text: &str) -> (Spanned<DeTable<'_>>, Vec<Error>) {
     DeTable::parse_recoverable(text)
 }
 
 /// The errors of the parser and the problems of the reading, as one list.
-pub(super) fn merge(text: &str, errors: Vec<Error>, problems: Vec<Problem>) -> Vec<Problem> {
-    let mut broken: Vec<usize> = Vec::new();
-    let mut merged: Vec<Problem> = Vec::new();
-    for error in errors {
-        let span = error.span().unwrap_or_default();
-        let line = line_of(text, span.start);
-        if !broken.contains(&line) {
-            broken.push(line);
-            merged.push(problem(text, &error, span));
-        }
-    }
-    let any_broken = !broken.is_empty();
-    let rest = problems.into_iter().filter(|problem| {
+pub(super) fn merge(text: &str, mut errors: Vec<Error>, problems: Vec<Problem>) -> Vec<Problem> {
+    errors.sort_by_key(start);
+    let lines: BTreeSet<usize> = errors
+        .iter()
+        .map(|error| line_of(text, start(error)))
+        .collect();
+    let unexplained = problems.into_iter().filter(|problem| {
         let on_broken_line = problem
             .place
             .span
             .as_ref()
-            .is_some_and(|span| broken.contains(&line_of(text, span.start)));
-        let explained = on_broken_line || (any_broken && problem.absent);
+            .is_some_and(|span| lines.contains(&line_of(text, span.start)));
+        let explained = on_broken_line || (problem.absent && !lines.is_empty());
         !explained
     });
+    let rest: Vec<_> = unexplained.collect();
+    let mut told = BTreeSet::new();
+    let mut merged = Vec::new();
+    for error in &errors {
+        if told.insert(line_of(text, start(error))) {
+            merged.push(problem(text, error));
+        }
+        if swallows_the_rest(error, &errors) {
+            break;
+        }
+    }
     merged.extend(rest);
     merged
 }
 
-fn problem(text: &str, error: &Error, span: Range<usize>) -> Problem {
+/// Whether an error is the first sign of a list or inline table that takes in all that follows, for
+/// want of its closing bracket.
+fn swallows_the_rest(error: &Error, errors: &[Error]) -> bool {
+    ["array", "inline table"].iter().any(|noun| {
+        error.message().contains(noun)
+            && errors
+                .iter()
+                .any(|other| other.message().starts_with(&format!("unclosed {noun}")))
+    })
+}
+
+fn start(error: &Error) -> usize {
+    error.span().unwrap_or_default().start
+}
+
+fn problem(text: &str, error: &Error) -> Problem {
+    let span = error.span().unwrap_or_default();
     let message = error.message();
     let fault = match message.split_once(", expected ") {
         _ if message == "duplicate key" => Fault::new(
             "this key or table stands twice",
             "keep one of the two; a list of tables has [[two brackets]] above each",
+        ),
+        _ if UNQUOTED.iter().any(|start| message.starts_with(start)) => Fault::new(
+            "this is no text in quotes, no number and neither true nor false",
+            "put text in quotes",
+        ),
+        Some(("missing comma between array elements", _)) => Fault::new(
+            "the list does not go on like this",
+            "close it with ] before this, or put a comma between its items",
         ),
         Some((what, "nothing")) => Fault::new(what, "remove this, or put text in quotes"),
         Some((what, expected)) => Fault::new(what, format!("expected here: {expected}")),

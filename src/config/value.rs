@@ -2,7 +2,7 @@
 //!
 //! Pure: text in, value or [`Fault`] out. Where the text stands is the business of [`super::raw`].
 
-use std::{fmt::Display, ops::RangeInclusive, time::Duration};
+use std::{ops::RangeInclusive, time::Duration};
 
 use globset::{Glob, GlobMatcher};
 use regex::Regex;
@@ -21,8 +21,9 @@ const MAX_QUOTED: usize = 60;
 
 /// `text` in quotes, on one line and not too long.
 pub(super) fn quote(text: &str) -> String {
-    if text.chars().count() > MAX_QUOTED {
-        let head: String = text.chars().take(MAX_QUOTED).collect();
+    let line = text.lines().next().unwrap_or_default();
+    let head: String = line.chars().take(MAX_QUOTED).collect();
+    if head.len() < text.len() {
         format!("{head:?}…")
     } else {
         format!("{text:?}")
@@ -89,13 +90,10 @@ pub(super) fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, Fa
         .find(|(word, _)| *word == text)
         .map(|(_, value)| *value)
         .ok_or_else(|| {
-            let words: Vec<_> = choices
-                .iter()
-                .map(|(word, _)| format!("{word:?}"))
-                .collect();
+            let words: Vec<_> = choices.iter().map(|(word, _)| quote(word)).collect();
             Fault::new(
-                format!("{} is not one of the words that stand here", quote(text)),
-                format!("use {}", words.join(" or ")),
+                format!("{} has no meaning here", quote(text)),
+                format!("use {}", listing(&words, "or")),
             )
         })
 }
@@ -183,6 +181,17 @@ pub(super) fn web_address(text: &str) -> Result<Url, Fault> {
     Ok(url)
 }
 
+/// Whether a text is the address of a host and nothing else, in which no token can be.
+pub(super) fn is_bare_address(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| {
+        url.has_host()
+            && url.path() == "/"
+            && url.query().is_none()
+            && url.username().is_empty()
+            && url.password().is_none()
+    })
+}
+
 /// Whether an address stays on this machine.
 pub(super) fn is_loopback(url: &Url) -> bool {
     url.host_str().is_some_and(|host| {
@@ -194,14 +203,12 @@ pub(super) fn is_loopback(url: &Url) -> bool {
     })
 }
 
-/// `a, b and c`.
-pub(super) fn listing<T: Display>(items: &[T]) -> String {
-    match items {
-        [] => "none".to_owned(),
-        [one] => one.to_string(),
-        [first @ .., last] => {
-            let first: Vec<_> = first.iter().map(ToString::to_string).collect();
-            format!("{} and {last}", first.join(", "))
-        }
+/// `a, b and c`, with `and` as the last word between.
+pub(super) fn listing<T: AsRef<str>>(items: &[T], and: &str) -> String {
+    let items: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
+    match items.split_last() {
+        None => String::new(),
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, first)) => format!("{} {and} {last}", first.join(", ")),
     }
 }
