@@ -1,7 +1,36 @@
 //! Notices become messages, and messages arrive.
+//!
+//! Owns the [`Outbox`] (pure: when what goes where), the rendering (pure: what it says), and the
+//! [`Channels`] (how it gets there). What is worth a notice is for the engine to decide, and what
+//! survives a restart is for the store to keep: the daemon carries values between them.
+//!
+//! Invariant: nothing that is shown, logged or returned from here holds an address's token, a signing
+//! secret or a bearer token.
 
+mod answer;
+mod channels;
+mod compose;
+mod dingtalk;
+mod outbox;
+mod place;
+mod preview;
+mod redact;
+mod samples;
 mod settings;
+mod text;
+mod tls;
+mod webhook;
 
+#[cfg(test)]
+mod fixtures;
+
+pub use answer::{Answer, Verdict};
+pub use channels::{ChannelError, Channels};
+pub use outbox::{Effect, Input, Outbox, QUEUE_MAX};
+pub use place::Place;
+pub use preview::preview;
+pub use redact::tail_lines;
+pub use samples::samples;
 pub use settings::{
     AlertmanagerSettings, ChannelKind, ChannelSettings, DingTalkSettings, Language, MessageType,
     Settings, WebhookSettings,

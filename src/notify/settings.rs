@@ -7,6 +7,9 @@ use secrecy::SecretString;
 
 use crate::model::Severity;
 
+/// Messages in any 60 s that the program's own log takes: one a second hides nothing else in it.
+const LOG_MAX_PER_MINUTE: u32 = 60;
+
 /// The channels, and what is common to them.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -22,6 +25,33 @@ pub struct Settings {
     pub redact: Vec<Regex>,
     /// Where messages go; empty: into the log.
     pub channels: Vec<ChannelSettings>,
+}
+
+impl Settings {
+    /// The channels that messages go to: the configured ones that can be served or, where there is
+    /// none, the program's own log under the name `log`.
+    pub fn effective_channels(&self) -> Vec<ChannelSettings> {
+        let served: Vec<_> = self
+            .channels
+            .iter()
+            .filter(|channel| channel.kind.is_supported())
+            .cloned()
+            .collect();
+        if served.is_empty() {
+            vec![ChannelSettings::log()]
+        } else {
+            served
+        }
+    }
+
+    /// The names of configured channels that nothing is sent to, because their kind is not served.
+    pub fn unsupported_channels(&self) -> Vec<&str> {
+        self.channels
+            .iter()
+            .filter(|channel| !channel.kind.is_supported())
+            .map(|channel| channel.name.as_str())
+            .collect()
+    }
 }
 
 /// `[alert] language`.
@@ -46,6 +76,18 @@ pub struct ChannelSettings {
     pub kind: ChannelKind,
 }
 
+impl ChannelSettings {
+    /// The channel that stands in where none is configured.
+    fn log() -> Self {
+        Self {
+            name: "log".to_owned(),
+            severities: vec![Severity::Warning, Severity::Critical],
+            max_per_minute: LOG_MAX_PER_MINUTE,
+            kind: ChannelKind::Log,
+        }
+    }
+}
+
 /// The kinds of channels.
 #[derive(Debug, Clone)]
 pub enum ChannelKind {
@@ -57,6 +99,26 @@ pub enum ChannelKind {
     Alertmanager(AlertmanagerSettings),
     /// The program's own log.
     Log,
+}
+
+impl ChannelKind {
+    /// The name on the page and in the API.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::DingTalk(_) => "dingtalk",
+            Self::Webhook(_) => "webhook",
+            Self::Alertmanager(_) => "alertmanager",
+            Self::Log => "log",
+        }
+    }
+
+    /// Whether messages can be sent to it.
+    fn is_supported(&self) -> bool {
+        match self {
+            Self::DingTalk(_) | Self::Webhook(_) | Self::Log => true,
+            Self::Alertmanager(_) => false,
+        }
+    }
 }
 
 /// `[[dingtalk]]`.

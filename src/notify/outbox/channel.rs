@@ -1,0 +1,417 @@
+//! One channel: what waits for it, what is on its way, and when the next attempt is due.
+//!
+//! | phase | what is known | leaves it |
+//! |---|---|---|
+//! | Idle | nothing is on its way | the group's time has come -> Sending |
+//! | Sending | an attempt is under way | the answer (`outcome.rs`) |
+//! | Again | an attempt may have arrived | its time has come: the same bytes -> Sending |
+//! | Anew | an attempt was refused for sure, or more waits | its time has come: rendered anew -> Sending |
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use jiff::Timestamp;
+use ulid::Ulid;
+
+use super::{
+    Effect,
+    pace::{Pace, later},
+    queue::{QUEUE_MAX, Queue},
+};
+use crate::{
+    model::{
+        ChannelRecord, ChannelView, Delivery, IncidentId, Moment, Notice, NoticeId, Record,
+        Severity,
+    },
+    notify::{
+        compose::{self, Limits},
+        place::Place,
+        settings::{ChannelSettings, Settings},
+        text::Voice,
+    },
+};
+
+/// The longest wait that a record of an earlier run may impose on a delivery: the longest delay that
+/// a retry has. A record from a clock that ran ahead must not hold a message back for years.
+const RETRY_MAX: Duration = Duration::from_secs(600);
+
+/// What is common to all channels.
+#[derive(Debug)]
+pub(super) struct Surroundings {
+    voice: Voice,
+    group_wait: Duration,
+    group_interval: Duration,
+    pub(super) rng: Rng,
+}
+
+impl Surroundings {
+    pub(super) fn new(settings: &Settings, place: Place, rng: Rng) -> Self {
+        let voice = Voice {
+            language: settings.language,
+            place,
+        };
+        Self {
+            voice,
+            group_wait: settings.group_wait,
+            group_interval: settings.group_interval,
+            rng,
+        }
+    }
+
+    pub(super) fn reconfigure(&mut self, settings: &Settings) {
+        self.voice.language = settings.language;
+        self.group_wait = settings.group_wait;
+        self.group_interval = settings.group_interval;
+    }
+}
+
+/// What is on its way.
+#[derive(Debug, Clone)]
+pub(super) enum Phase {
+    Idle,
+    Sending(Delivery),
+    Again { delivery: Delivery, at: Moment },
+    Anew { at: Moment },
+}
+
+/// A channel's whole state.
+#[derive(Debug)]
+pub(super) struct Channel {
+    pub(super) settings: ChannelSettings,
+    pub(super) queue: Queue,
+    pub(super) phase: Phase,
+    pub(super) pace: Pace,
+    /// Failures in a row.
+    pub(super) failures: u32,
+    pub(super) limits: Limits,
+    /// Whether a refusal for the signature's time was answered by signing again already.
+    pub(super) signed_again: bool,
+    /// Why the last attempt failed.
+    pub(super) error: Option<String>,
+    pub(super) last_success_at: Option<Timestamp>,
+    /// Whether notices waited that the delivery on its way had no room for.
+    pub(super) has_rest: bool,
+    /// Notices dropped since the last message that told of it, and since when.
+    pub(super) untold: Option<(usize, Moment)>,
+    /// How many dropped notices the delivery on its way tells of.
+    pub(super) telling: usize,
+}
+
+impl Channel {
+    pub(super) fn new(settings: ChannelSettings) -> Self {
+        Self {
+            settings,
+            queue: Queue::default(),
+            phase: Phase::Idle,
+            pace: Pace::default(),
+            failures: 0,
+            limits: Limits::NONE,
+            signed_again: false,
+            error: None,
+            last_success_at: None,
+            has_rest: false,
+            untold: None,
+            telling: 0,
+        }
+    }
+
+    /// Takes up what an earlier run wrote down.
+    pub(super) fn restore(&mut self, record: &ChannelRecord, now: Moment) {
+        self.pace = Pace::restore(&record.sent_at, record.frozen_until, now);
+        self.last_success_at = record.last_success_at;
+        if let Some(delivery) = record.delivery.clone() {
+            let at = delivery.retry_at.map_or(now, |at| {
+                now.after(at.duration_since(now.wall).try_into().unwrap_or_default())
+            });
+            let latest = now.after(RETRY_MAX);
+            let at = if at.monotonic > latest.monotonic {
+                latest
+            } else {
+                at
+            };
+            self.phase = Phase::Again { delivery, at };
+        }
+    }
+
+    /// Takes up a notice that waited in an earlier run.
+    pub(super) fn requeue(&mut self, notice: Notice, now: Moment) {
+        self.queue.restore(notice, now);
+    }
+
+    /// Goes by other settings. Somebody looked after it, so what waits for a mending is tried at once;
+    /// bytes that were made for another kind of receiver are made anew.
+    pub(super) fn reconfigure(
+        &mut self,
+        settings: ChannelSettings,
+        now: Moment,
+        effects: &mut Vec<Effect>,
+    ) {
+        let same_kind = self.settings.kind.name() == settings.kind.name();
+        self.settings = settings;
+        self.failures = 0;
+        self.signed_again = false;
+        match &mut self.phase {
+            Phase::Again { .. } if !same_kind => {
+                self.phase = Phase::Anew { at: now };
+                effects.push(self.record());
+            }
+            Phase::Again { at, .. } | Phase::Anew { at } => *at = now,
+            Phase::Idle | Phase::Sending(_) => {}
+        }
+    }
+
+    /// Gives up everything that waits: the channel is not configured any more.
+    pub(super) fn close(mut self, effects: &mut Vec<Effect>) {
+        let has_delivery = self.carried().is_some();
+        let notices = self.queue.drain();
+        if has_delivery || !notices.is_empty() {
+            forget(self.name(), notices, effects);
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.settings.name
+    }
+
+    /// Whether the channel is told such notices.
+    pub(super) fn wants(&self, notice: &Notice) -> bool {
+        let severity = notice.severity();
+        severity != Severity::None && self.settings.severities.contains(&severity)
+    }
+
+    /// Queues a notice.
+    pub(super) fn push(&mut self, notice: Notice, now: Moment, effects: &mut Vec<Effect>) {
+        effects.push(Effect::Record(Record::NoticeQueued {
+            channel: self.name().to_owned(),
+            notice: notice.clone(),
+        }));
+        self.queue.push(notice, now);
+        let carried = self.carried().unwrap_or_default().to_vec();
+        if let Some(spared) = self.queue.overflow(&carried) {
+            self.dropped(vec![spared], "overflow", now, effects);
+        }
+    }
+
+    /// Adds log lines to what waits and is not rendered yet.
+    pub(super) fn attach(
+        &mut self,
+        incident: &IncidentId,
+        lines: &[String],
+        effects: &mut Vec<Effect>,
+    ) {
+        let carried = self.carried().unwrap_or_default().to_vec();
+        for notice in self.queue.attach(incident, lines, &carried) {
+            effects.push(Effect::Record(Record::NoticeQueued {
+                channel: self.name().to_owned(),
+                notice,
+            }));
+        }
+    }
+
+    /// Drops what is too old and sends what is due.
+    pub(super) fn advance(
+        &mut self,
+        surroundings: &mut Surroundings,
+        now: Moment,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.pace.thaw(now);
+        self.expire(now, effects);
+        if matches!(self.phase, Phase::Anew { .. }) && self.waiting_since().is_none() {
+            self.phase = Phase::Idle;
+        }
+        let is_due = self
+            .send_at(surroundings)
+            .is_some_and(|at| at.monotonic <= now.monotonic);
+        if !is_due {
+            return;
+        }
+        let delivery = match std::mem::replace(&mut self.phase, Phase::Idle) {
+            Phase::Again { delivery, .. } => Delivery {
+                attempts: delivery.attempts.saturating_add(1),
+                retry_at: None,
+                ..delivery
+            },
+            Phase::Idle | Phase::Sending(_) | Phase::Anew { .. } => self.render(surroundings, now),
+        };
+        self.pace.sent(now);
+        self.phase = Phase::Sending(delivery.clone());
+        effects.push(self.record());
+        effects.push(Effect::Send {
+            channel: self.name().to_owned(),
+            delivery,
+        });
+    }
+
+    /// When there is something to do.
+    pub(super) fn next_wake(&self, surroundings: &Surroundings) -> Option<Moment> {
+        let expires_at = match self.phase {
+            Phase::Sending(_) => None,
+            Phase::Idle | Phase::Again { .. } | Phase::Anew { .. } => self.queue.expires_at(),
+        };
+        [self.send_at(surroundings), expires_at]
+            .into_iter()
+            .flatten()
+            .min_by_key(|at| at.monotonic)
+    }
+
+    pub(super) fn view(&self) -> ChannelView {
+        ChannelView {
+            name: self.name().to_owned(),
+            kind: self.settings.kind.name(),
+            up: self.error.is_none(),
+            error: self.error.clone(),
+            length: self.queue.len(),
+            capacity: QUEUE_MAX,
+            oldest_at: self.queue.oldest_at(),
+            frozen_until: self.pace.frozen_until(),
+            last_success_at: self.last_success_at,
+        }
+    }
+
+    /// The channel's state as it survives a restart.
+    pub(super) fn record(&self) -> Effect {
+        let delivery = match &self.phase {
+            Phase::Sending(delivery) | Phase::Again { delivery, .. } => Some(delivery.clone()),
+            Phase::Idle | Phase::Anew { .. } => None,
+        };
+        Effect::Record(Record::Channel(ChannelRecord {
+            channel: self.name().to_owned(),
+            delivery,
+            sent_at: self.pace.sent_at(),
+            frozen_until: self.pace.frozen_until(),
+            last_success_at: self.last_success_at,
+        }))
+    }
+
+    /// Writes notices off that have left the queue undelivered.
+    pub(super) fn dropped(
+        &mut self,
+        notices: Vec<NoticeId>,
+        reason: &'static str,
+        now: Moment,
+        effects: &mut Vec<Effect>,
+    ) {
+        let count = notices.len();
+        done(self.name(), notices, effects);
+        effects.push(Effect::Dropped {
+            channel: self.name().to_owned(),
+            count,
+            reason,
+        });
+        if compose::tells_drops(&self.settings) {
+            let (before, since) = self.untold.unwrap_or((0, now));
+            self.untold = Some((before + count, since));
+        }
+    }
+
+    /// The notices on their way.
+    fn carried(&self) -> Option<&[NoticeId]> {
+        match &self.phase {
+            Phase::Sending(delivery) | Phase::Again { delivery, .. } => Some(&delivery.notices),
+            Phase::Idle | Phase::Anew { .. } => None,
+        }
+    }
+
+    /// Drops what has waited too long, but nothing whose answer is awaited. A message that may have
+    /// arrived is given up with the first of its notices.
+    fn expire(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        if let Phase::Sending(_) = self.phase {
+            return;
+        }
+        let expired = self.queue.expire(now);
+        if expired.is_empty() {
+            return;
+        }
+        if let Phase::Again { delivery, at } = &self.phase
+            && delivery.notices.iter().any(|id| expired.contains(id))
+        {
+            self.phase = Phase::Anew { at: *at };
+            effects.push(self.record());
+        }
+        self.dropped(expired, "expired", now, effects);
+    }
+
+    /// When the next attempt is due; none while one is under way, or where there is nothing to tell.
+    fn send_at(&self, surroundings: &Surroundings) -> Option<Moment> {
+        let at = match &self.phase {
+            Phase::Sending(_) => return None,
+            Phase::Again { at, .. } => *at,
+            Phase::Anew { at } => {
+                self.waiting_since()?;
+                *at
+            }
+            Phase::Idle => {
+                let after_wait = self.waiting_since()?.after(surroundings.group_wait);
+                let after_last = self
+                    .pace
+                    .last()
+                    .map(|last| last.after(surroundings.group_interval));
+                after_last.map_or(after_wait, |after_last| later(after_wait, after_last))
+            }
+        };
+        Some(self.pace.earliest(at, self.settings.max_per_minute))
+    }
+
+    /// Since when something is to be told.
+    fn waiting_since(&self) -> Option<Moment> {
+        let untold = self.untold.map(|(_, since)| since);
+        [self.queue.waiting_since(), untold]
+            .into_iter()
+            .flatten()
+            .min_by_key(|at| at.monotonic)
+    }
+
+    /// Everything that waits as one message, or as much of it as fits.
+    fn render(&mut self, surroundings: &mut Surroundings, now: Moment) -> Delivery {
+        let millis = u64::try_from(now.wall.as_millisecond()).unwrap_or_default();
+        let uuid = Ulid::from_parts(millis, surroundings.rng.u128(..)).to_string();
+        let notices = self.queue.notices();
+        self.telling = self.untold.map_or(0, |(count, _)| count);
+        let composed = compose::compose(
+            &self.settings,
+            &surroundings.voice,
+            &notices,
+            self.telling,
+            (self.limits, &uuid),
+        );
+        self.has_rest = composed.carried < notices.len();
+        let carried = notices.into_iter().take(composed.carried);
+        Delivery {
+            notices: carried.map(|notice| notice.id.clone()).collect(),
+            uuid,
+            body: composed.body,
+            attempts: 1,
+            first_at: now.wall,
+            retry_at: None,
+            brevity: composed.brevity,
+        }
+    }
+}
+
+/// Drops everything that waits for a channel that is gone, and its record's delivery.
+pub(super) fn forget(name: &str, notices: Vec<NoticeId>, effects: &mut Vec<Effect>) {
+    let count = notices.len();
+    done(name, notices, effects);
+    effects.push(Effect::Record(Record::Channel(ChannelRecord {
+        channel: name.to_owned(),
+        ..ChannelRecord::default()
+    })));
+    if count > 0 {
+        effects.push(Effect::Dropped {
+            channel: name.to_owned(),
+            count,
+            reason: "channel_removed",
+        });
+    }
+}
+
+/// Records that a channel is done with these notices.
+pub(super) fn done(name: &str, notices: Vec<NoticeId>, effects: &mut Vec<Effect>) {
+    effects.extend(notices.into_iter().map(|id| {
+        Effect::Record(Record::NoticeDone {
+            channel: name.to_owned(),
+            id,
+        })
+    }));
+}

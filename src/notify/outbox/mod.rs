@@ -1,0 +1,251 @@
+//! The outbox: a pure value that decides when which notices go to which channel, and again when they
+//! were not taken.
+//!
+//! Owns the queues, the grouping, the pace and the retries of all channels. It reads no clock and does
+//! no I/O: the daemon commits every [`Effect::Record`] of a batch in one transaction and only then
+//! performs the batch's [`Effect::Send`]s, whose outcome returns as [`Input::Answered`].
+//!
+//! Invariants: a notice leaves a queue only when its receiver took it or when its loss is counted; a
+//! channel has at most one message on its way; the bytes of a message that may have arrived never
+//! change under the same uuid.
+
+mod channel;
+mod outcome;
+mod pace;
+mod queue;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use fastrand::Rng;
+
+use super::{
+    answer::Answer,
+    place::Place,
+    settings::{ChannelSettings, Settings},
+};
+use crate::model::{
+    ChannelRecord, ChannelView, Delivery, IncidentId, Moment, Notice, NoticeId, Record,
+};
+use channel::{Channel, Surroundings};
+
+pub use queue::QUEUE_MAX;
+
+/// What the outbox is told.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// There is something to tell.
+    Notice(Notice),
+    /// The last lines of a failed program's log were read.
+    LogTail {
+        /// The incident that they belong to.
+        incident: IncidentId,
+        /// The lines, redacted.
+        lines: Vec<String>,
+    },
+    /// A receiver answered, or did not.
+    Answered {
+        /// The channel.
+        channel: String,
+        /// The delivery's uuid.
+        uuid: String,
+        /// What became of it.
+        answer: Answer,
+    },
+    /// Time passed.
+    Wake,
+}
+
+/// What the outbox wants done, in this order.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "effects live for one batch; a box each would cost more than the room"
+)]
+pub enum Effect {
+    /// To be committed before anything is sent. A notice that is queued again under the same id
+    /// replaces the earlier one.
+    Record(Record),
+    /// To be sent; the outcome is the input [`Input::Answered`].
+    Send {
+        /// The channel.
+        channel: String,
+        /// The message.
+        delivery: Delivery,
+    },
+    /// A receiver took a message.
+    Taken {
+        /// The channel.
+        channel: String,
+        /// What it carried.
+        notices: Vec<NoticeId>,
+        /// From each notice to the taking.
+        latencies: Vec<Duration>,
+    },
+    /// An attempt failed.
+    Failed {
+        /// The channel.
+        channel: String,
+        /// Of a closed set: [`super::Verdict::reason`].
+        reason: &'static str,
+        /// One sentence for people.
+        detail: String,
+        /// When it is tried again; none where it is not.
+        again_at: Option<Moment>,
+    },
+    /// Notices are given up.
+    Dropped {
+        /// The channel.
+        channel: String,
+        /// How many.
+        count: usize,
+        /// Of a closed set: `expired`, `overflow`, `channel_removed`, `rejected`, `too_long`,
+        /// `content`.
+        reason: &'static str,
+    },
+}
+
+/// All channels with what waits for them.
+#[derive(Debug)]
+pub struct Outbox {
+    channels: Vec<Channel>,
+    surroundings: Surroundings,
+    /// What came of starting and is not told yet, with the time from which it is due.
+    unsaid: Option<(Moment, Vec<Effect>)>,
+}
+
+impl Outbox {
+    /// The outbox as the store remembers it. `queued` is sorted from the oldest; a delivery that a
+    /// channel's record has may have arrived and is sent again as it is.
+    pub fn new(
+        settings: &Settings,
+        place: Place,
+        queued: Vec<(String, Notice)>,
+        records: Vec<ChannelRecord>,
+        (seed, now): (u64, Moment),
+    ) -> Self {
+        let wanted = settings.effective_channels();
+        let mut outbox = Self {
+            channels: wanted.into_iter().map(Channel::new).collect(),
+            surroundings: Surroundings::new(settings, place, Rng::with_seed(seed)),
+            unsaid: None,
+        };
+        let mut gone: BTreeMap<String, Vec<NoticeId>> = BTreeMap::new();
+        for record in records {
+            match outbox.channel(&record.channel) {
+                Some(channel) => channel.restore(&record, now),
+                None if record.delivery.is_some() => {
+                    gone.entry(record.channel).or_default();
+                }
+                None => {}
+            }
+        }
+        for (name, notice) in queued {
+            match outbox.channel(&name) {
+                Some(channel) => channel.requeue(notice, now),
+                None => gone.entry(name).or_default().push(notice.id),
+            }
+        }
+        let mut effects = Vec::new();
+        for (name, notices) in gone {
+            channel::forget(&name, notices, &mut effects);
+        }
+        outbox.unsaid = (!effects.is_empty()).then_some((now, effects));
+        outbox
+    }
+
+    /// Goes by other settings from here on: channels come and go, and what waits for one that is gone
+    /// is dropped.
+    pub fn reconfigure(&mut self, settings: &Settings, now: Moment) -> Vec<Effect> {
+        let mut effects = self.take_unsaid();
+        self.surroundings.reconfigure(settings);
+        self.arrange(settings.effective_channels(), now, &mut effects);
+        self.advance(now, &mut effects);
+        effects
+    }
+
+    /// Takes an input and says what follows from it.
+    pub fn handle(&mut self, input: Input, now: Moment) -> Vec<Effect> {
+        let mut effects = self.take_unsaid();
+        match input {
+            Input::Notice(notice) => {
+                for channel in &mut self.channels {
+                    if channel.wants(&notice) {
+                        channel.push(notice.clone(), now, &mut effects);
+                    }
+                }
+            }
+            Input::LogTail { incident, lines } => {
+                for channel in &mut self.channels {
+                    channel.attach(&incident, &lines, &mut effects);
+                }
+            }
+            Input::Answered {
+                channel: name,
+                uuid,
+                answer,
+            } => {
+                let channel = self.channels.iter_mut().find(|it| it.name() == name);
+                if let Some(channel) = channel {
+                    channel.answered(&uuid, answer, &mut self.surroundings.rng, now, &mut effects);
+                }
+            }
+            Input::Wake => {}
+        }
+        self.advance(now, &mut effects);
+        effects
+    }
+
+    /// When it wants to be woken, if nothing else happens.
+    pub fn next_wake(&self) -> Option<Moment> {
+        let unsaid = self.unsaid.as_ref().map(|(since, _)| *since);
+        self.channels
+            .iter()
+            .filter_map(|channel| channel.next_wake(&self.surroundings))
+            .chain(unsaid)
+            .min_by_key(|at| at.monotonic)
+    }
+
+    /// The channels as they are shown, in the order of the configuration.
+    pub fn views(&self) -> Vec<ChannelView> {
+        self.channels.iter().map(Channel::view).collect()
+    }
+
+    /// Sends what is due, drops what is too old.
+    fn advance(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        for channel in &mut self.channels {
+            channel.advance(&mut self.surroundings, now, effects);
+        }
+    }
+
+    /// Brings the channels into line with `wanted`.
+    fn arrange(&mut self, wanted: Vec<ChannelSettings>, now: Moment, effects: &mut Vec<Effect>) {
+        let mut before = std::mem::take(&mut self.channels);
+        for settings in wanted {
+            let place = before.iter().position(|it| it.name() == settings.name);
+            let channel = match place {
+                Some(place) => {
+                    let mut channel = before.remove(place);
+                    channel.reconfigure(settings, now, effects);
+                    channel
+                }
+                None => Channel::new(settings),
+            };
+            self.channels.push(channel);
+        }
+        for gone in before {
+            gone.close(effects);
+        }
+    }
+
+    fn channel(&mut self, name: &str) -> Option<&mut Channel> {
+        self.channels
+            .iter_mut()
+            .find(|channel| channel.name() == name)
+    }
+
+    fn take_unsaid(&mut self) -> Vec<Effect> {
+        self.unsaid
+            .take()
+            .map_or_else(Vec::new, |(_, effects)| effects)
+    }
+}

@@ -1,0 +1,160 @@
+//! The notices that wait for one channel.
+
+use std::{collections::VecDeque, time::Duration};
+
+use jiff::Timestamp;
+
+use crate::model::{IncidentId, Moment, Notice, NoticeId, NoticeReason};
+
+/// The most notices that wait for one channel: a host has some hundreds of programs at most, and each
+/// has one open incident; beyond that lies a receiver that has been gone for hours.
+pub const QUEUE_MAX: usize = 1000;
+
+/// How long a notice is worth telling: what is older than a day is on the page.
+const TTL: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A bounded queue, oldest first.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Queue {
+    waiting: VecDeque<Waiting>,
+}
+
+#[derive(Debug, Clone)]
+struct Waiting {
+    notice: Notice,
+    queued_at: Moment,
+    expires_at: Moment,
+}
+
+impl Queue {
+    /// Adds a notice that came about now.
+    pub(super) fn push(&mut self, notice: Notice, now: Moment) {
+        self.waiting.push_back(Waiting {
+            notice,
+            queued_at: now,
+            expires_at: now.after(TTL),
+        });
+    }
+
+    /// Adds a notice of an earlier run. Its age is taken from the wall clock once, and from there on
+    /// counts on the clock that does not jump.
+    pub(super) fn restore(&mut self, notice: Notice, now: Moment) {
+        let age = now.wall_since(notice.time);
+        let waiting = Waiting {
+            queued_at: now.of_wall(notice.time.min(now.wall)),
+            expires_at: now.after(TTL.saturating_sub(age)),
+            notice,
+        };
+        self.waiting.push_back(waiting);
+    }
+
+    /// Gives the log's lines to the notices about an incident that have none, but for those that
+    /// `carried` says are on their way; returns the changed ones.
+    pub(super) fn attach(
+        &mut self,
+        incident: &IncidentId,
+        lines: &[String],
+        carried: &[NoticeId],
+    ) -> Vec<Notice> {
+        let mut changed = Vec::new();
+        for waiting in &mut self.waiting {
+            if carried.contains(&waiting.notice.id) {
+                continue;
+            }
+            let bare = waiting
+                .notice
+                .incidents
+                .iter_mut()
+                .find(|known| known.id == *incident && known.log_tail.is_empty());
+            if let Some(bare) = bare {
+                bare.log_tail = lines.to_vec();
+                changed.push(waiting.notice.clone());
+            }
+        }
+        changed
+    }
+
+    /// Takes the notice out that can best be spared, where there are too many: a reminder, else the
+    /// end of an incident, else the oldest. One that is on its way stays.
+    pub(super) fn overflow(&mut self, carried: &[NoticeId]) -> Option<NoticeId> {
+        if self.waiting.len() <= QUEUE_MAX {
+            return None;
+        }
+        let spared = |wanted: Option<NoticeReason>| {
+            self.waiting.iter().position(|waiting| {
+                wanted.is_none_or(|wanted| wanted == waiting.notice.reason)
+                    && !carried.contains(&waiting.notice.id)
+            })
+        };
+        let place = spared(Some(NoticeReason::Reminder))
+            .or_else(|| spared(Some(NoticeReason::Closed)))
+            .or_else(|| spared(None))?;
+        self.waiting.remove(place).map(|waiting| waiting.notice.id)
+    }
+
+    /// Takes out what has become too old.
+    pub(super) fn expire(&mut self, now: Moment) -> Vec<NoticeId> {
+        let mut expired = Vec::new();
+        self.waiting.retain(|waiting| {
+            let is_fresh = waiting.expires_at.monotonic > now.monotonic;
+            if !is_fresh {
+                expired.push(waiting.notice.id.clone());
+            }
+            is_fresh
+        });
+        expired
+    }
+
+    /// Takes a notice out.
+    pub(super) fn remove(&mut self, id: &NoticeId) -> Option<Notice> {
+        let place = self.waiting.iter().position(|it| it.notice.id == *id)?;
+        self.waiting.remove(place).map(|waiting| waiting.notice)
+    }
+
+    /// Lets a notice wait behind all others.
+    pub(super) fn postpone(&mut self, id: &NoticeId) {
+        if let Some(place) = self.waiting.iter().position(|it| it.notice.id == *id)
+            && let Some(waiting) = self.waiting.remove(place)
+        {
+            self.waiting.push_back(waiting);
+        }
+    }
+
+    /// What waits, oldest first.
+    pub(super) fn notices(&self) -> Vec<&Notice> {
+        self.waiting.iter().map(|waiting| &waiting.notice).collect()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Since when the first of them waits.
+    pub(super) fn waiting_since(&self) -> Option<Moment> {
+        self.waiting
+            .iter()
+            .map(|waiting| waiting.queued_at)
+            .min_by_key(|at| at.monotonic)
+    }
+
+    /// When the first of them becomes too old.
+    pub(super) fn expires_at(&self) -> Option<Moment> {
+        self.waiting
+            .iter()
+            .map(|waiting| waiting.expires_at)
+            .min_by_key(|at| at.monotonic)
+    }
+
+    /// When the oldest came about.
+    pub(super) fn oldest_at(&self) -> Option<Timestamp> {
+        self.waiting.iter().map(|waiting| waiting.notice.time).min()
+    }
+
+    /// Takes everything out.
+    pub(super) fn drain(&mut self) -> Vec<NoticeId> {
+        self.waiting
+            .drain(..)
+            .map(|waiting| waiting.notice.id)
+            .collect()
+    }
+}

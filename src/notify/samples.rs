@@ -1,0 +1,120 @@
+//! One notice of each kind, to try out a channel with.
+
+use std::time::Duration;
+
+use ulid::Ulid;
+
+use crate::model::{
+    Exit, Incident, IncidentId, Kind, Moment, Next, Notice, NoticeId, NoticeReason, Outcome,
+    ProcessState, ProgramName, ServerName, Severity,
+};
+
+/// What every sample says, so that nobody gets up for one.
+const DISCLAIMER: &str = "a test by `supervigil test-notify`: nothing is wrong";
+
+/// A notice of each kind as the real ones look, about programs that do not exist: opened (fatal,
+/// unexpected exit, backoff, unreachable), escalated, closed.
+pub fn samples(now: Moment) -> Vec<Notice> {
+    let fatal = Incident {
+        exit: Some(Exit::Code(137)),
+        spawn_error: "Exited too quickly (process log may have details)".to_owned(),
+        next: Next::Attempt {
+            number: 1,
+            of: 5,
+            at: now.after(Duration::from_secs(10)).wall,
+        },
+        ..incident(now, 0, Kind::Fatal, Severity::Critical)
+    };
+    let exited = Incident {
+        to: Some(ProcessState::Exited),
+        exit: Some(Exit::Signal {
+            number: 11,
+            core_dumped: true,
+        }),
+        ..incident(now, 1, Kind::UnexpectedExit, Severity::Critical)
+    };
+    let backoff = Incident {
+        from: Some(ProcessState::Starting),
+        to: Some(ProcessState::Backoff),
+        exit: Some(Exit::Code(1)),
+        uptime_seconds: None,
+        ..incident(now, 2, Kind::Backoff, Severity::Warning)
+    };
+    let unreachable = Incident {
+        program: None,
+        from: None,
+        to: None,
+        uptime_seconds: None,
+        log_tail: Vec::new(),
+        spawn_error: format!("no answer within 5 s ({DISCLAIMER})"),
+        ..incident(now, 3, Kind::Unreachable, Severity::Critical)
+    };
+    let escalated = Incident {
+        exit: Some(Exit::Code(3)),
+        attempts: 5,
+        next: Next::Probe {
+            attempts: 5,
+            at: Some(now.after(Duration::from_secs(30 * 60)).wall),
+        },
+        ..incident(now, 4, Kind::Fatal, Severity::Critical)
+    };
+    let closed = Incident {
+        opened_at: now
+            .wall
+            .saturating_sub(Duration::from_secs(303))
+            .unwrap_or(now.wall),
+        closed_at: Some(now.wall),
+        outcome: Some(Outcome::Recovered),
+        attempts: 1,
+        ..incident(now, 5, Kind::Fatal, Severity::Critical)
+    };
+    [
+        (NoticeReason::Opened, fatal),
+        (NoticeReason::Opened, exited),
+        (NoticeReason::Opened, backoff),
+        (NoticeReason::Opened, unreachable),
+        (NoticeReason::Escalated, escalated),
+        (NoticeReason::Closed, closed),
+    ]
+    .into_iter()
+    .map(|(reason, incident)| Notice {
+        id: NoticeId(incident.id.0.clone()),
+        reason,
+        time: now.wall,
+        incidents: vec![incident],
+    })
+    .collect()
+}
+
+/// An open incident about a program that does not exist.
+fn incident(now: Moment, number: u8, kind: Kind, severity: Severity) -> Incident {
+    let name = format!("test_{}", kind.name());
+    Incident {
+        id: IncidentId(id(now, number)),
+        server: ServerName::new("test"),
+        program: Some(ProgramName::new("supervigil", &name)),
+        kind,
+        severity,
+        opened_at: now.wall,
+        closed_at: None,
+        outcome: None,
+        baseline: false,
+        from: Some(ProcessState::Running),
+        to: Some(ProcessState::Fatal),
+        uptime_seconds: Some(90_061),
+        exit: None,
+        spawn_error: String::new(),
+        attempts: 0,
+        next: Next::Nothing,
+        log_tail: vec![DISCLAIMER.to_owned()],
+        runbook: None,
+        at_mobiles: Vec::new(),
+    }
+}
+
+/// An identity of its own for each sample of each time.
+fn id(now: Moment, number: u8) -> String {
+    let millis = u64::try_from(now.wall.as_millisecond()).unwrap_or_default();
+    let random = u128::from(now.wall.subsec_nanosecond().unsigned_abs());
+    Ulid::from_parts(millis, random << 8 | u128::from(number)).to_string()
+}
