@@ -26,7 +26,6 @@ use crate::model::{Moment, Published};
 
 pub use events::{Events, POLL_RESULTS, RETRY_OUTCOMES};
 pub use settings::Settings;
-pub use text::CONTENT_TYPE;
 
 /// Tells the present; handed down from the one reader of time.
 pub type Now = Arc<dyn Fn() -> Moment + Send + Sync>;
@@ -70,7 +69,7 @@ impl Metrics {
         self.events.clone()
     }
 
-    /// Everything, in Prometheus' text format 0.0.4 ([`CONTENT_TYPE`]).
+    /// Everything, in Prometheus' text format 0.0.4.
     pub fn exposition(&self) -> String {
         let published = Arc::clone(&self.published.borrow());
         self.events.follow(&published, self.max_processes);

@@ -7,9 +7,6 @@ use std::fmt;
 
 use prometheus::proto::{Histogram, LabelPair, Metric, MetricFamily, MetricType};
 
-/// The `Content-Type` of the format.
-pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-
 /// Families, shown in the format.
 pub(super) struct Exposition<'a>(pub(super) &'a [MetricFamily]);
 

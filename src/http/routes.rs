@@ -1,0 +1,166 @@
+//! Which path gives what.
+
+use std::{borrow::Cow, collections::BTreeMap, net::SocketAddr, time::Duration};
+
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{StatusCode, header},
+    middleware,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use super::{
+    Sources, api,
+    guard::{self, Hosts},
+    page,
+};
+
+const PAGE: &str = "/";
+const METRICS: &str = "/metrics";
+const HEALTHY: &str = "/-/healthy";
+const READY: &str = "/-/ready";
+const STATUS: &str = "/api/v1/status";
+const PROCESSES: &str = "/api/v1/processes";
+const INCIDENTS: &str = "/api/v1/incidents";
+const TRANSITIONS: &str = "/api/v1/transitions";
+
+/// What a client's path is counted under when it is none of ours: whoever scans for holes must not be
+/// able to make series.
+const ELSEWHERE: &str = "other";
+
+/// The text format's content type, by Prometheus' page "Exposition formats".
+const EXPOSITION_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Without progress for that long the main loop counts as hung. It makes some at each poll, and the
+/// longest that one may take (timeout 5 s, or a stretched interval) is well below.
+const HUNG_AFTER: Duration = Duration::from_secs(30);
+
+/// All routes, for a server that listens there; none is a unix socket.
+pub(super) fn router(sources: Sources, address: Option<SocketAddr>) -> Router {
+    Router::new()
+        .route(PAGE, get(page::show))
+        .route(METRICS, get(metrics))
+        .route(HEALTHY, get(healthy))
+        .route(READY, get(ready))
+        .route(STATUS, get(api::status))
+        .route(PROCESSES, get(api::processes))
+        .route(INCIDENTS, get(api::incidents))
+        .route(TRANSITIONS, get(api::transitions))
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(only_reading)
+        .with_state(sources.clone())
+        .layer(CatchPanicLayer::new())
+        .layer(middleware::from_fn_with_state(
+            Hosts::of(address),
+            guard::check_host,
+        ))
+        .layer(middleware::map_response(guard::harden))
+        .layer(middleware::from_fn_with_state(sources, guard::count))
+}
+
+/// The template of the route that a path takes.
+pub(super) fn template(path: &str) -> &'static str {
+    [
+        PAGE,
+        METRICS,
+        HEALTHY,
+        READY,
+        STATUS,
+        PROCESSES,
+        INCIDENTS,
+        TRANSITIONS,
+    ]
+    .into_iter()
+    .find(|template| *template == path)
+    .unwrap_or(ELSEWHERE)
+}
+
+/// Why a request is not answered: `{"error":"..."}`, in one sentence.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    code: StatusCode,
+    error: Cow<'static, str>,
+}
+
+impl Refusal {
+    /// A refusal with its reason.
+    pub(super) fn new(code: StatusCode, error: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code,
+            error: error.into(),
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (self.code, Json(BTreeMap::from([("error", self.error)]))).into_response()
+    }
+}
+
+async fn metrics(State(sources): State<Sources>) -> Result<Response, Refusal> {
+    // Thousands of programs take milliseconds to write down, which would hold up the main loop.
+    let written = tokio::task::spawn_blocking(move || (sources.exposition)()).await;
+    match written {
+        Ok(text) => Ok(([(header::CONTENT_TYPE, EXPOSITION_TYPE)], text).into_response()),
+        Err(error) => {
+            tracing::error!(%error, "could not write the metrics down");
+            Err(Refusal::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the metrics could not be written down; supervigil's log says why",
+            ))
+        }
+    }
+}
+
+async fn healthy(State(sources): State<Sources>) -> (StatusCode, String) {
+    let silent = (sources.now)().since(*sources.heartbeat.borrow());
+    if silent <= HUNG_AFTER {
+        (StatusCode::OK, "ok".to_owned())
+    } else {
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!(
+                "supervigil's main loop has made no progress for {} s; restart supervigil",
+                silent.as_secs()
+            ),
+        )
+    }
+}
+
+async fn ready(State(sources): State<Sources>) -> (StatusCode, String) {
+    let published = sources.published.borrow();
+    let unreachable = published.servers.iter().find(|server| server.unreachable);
+    let answered = published
+        .servers
+        .iter()
+        .any(|server| server.last_success_at.is_some());
+    match unreachable {
+        Some(server) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("supervisord {} is unreachable", server.name),
+        ),
+        None if answered => (StatusCode::OK, "ok".to_owned()),
+        None => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "no supervisord has answered yet".to_owned(),
+        ),
+    }
+}
+
+async fn nothing_here() -> Refusal {
+    Refusal::new(
+        StatusCode::NOT_FOUND,
+        "there is nothing here; the page at / links to all there is",
+    )
+}
+
+async fn only_reading() -> Refusal {
+    Refusal::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "this path takes GET and HEAD only",
+    )
+}

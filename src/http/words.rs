@@ -1,0 +1,392 @@
+//! What the page says, in both languages.
+//!
+//! Owns every word of the page. A word that a language lacks does not compile: the fixed ones are
+//! fields of [`Words`], the composed ones are matches over [`Language`].
+
+use std::time::Duration;
+
+use crate::model::{Exit, Kind, Next, ProcessState, Severity};
+
+/// A language of the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// Chinese.
+    Zh,
+    /// English.
+    En,
+}
+
+/// The fixed words.
+#[derive(Debug)]
+pub(super) struct Words {
+    pub(super) code: &'static str,
+    pub(super) other_code: &'static str,
+    pub(super) other_name: &'static str,
+    pub(super) all_well: &'static str,
+    pub(super) waiting: &'static str,
+    pub(super) trouble: &'static str,
+    pub(super) incidents: &'static str,
+    pub(super) supervisords: &'static str,
+    pub(super) channels: &'static str,
+    pub(super) no_channels: &'static str,
+    pub(super) recent: &'static str,
+    pub(super) none_yet: &'static str,
+    pub(super) reachable: &'static str,
+    pub(super) unreachable: &'static str,
+    pub(super) not_answering: &'static str,
+    pub(super) never_answered: &'static str,
+    pub(super) last_seen: &'static str,
+    pub(super) no_programs: &'static str,
+    pub(super) more_programs: &'static str,
+    pub(super) more_incidents: &'static str,
+    pub(super) since: &'static str,
+    pub(super) up_for: &'static str,
+    pub(super) ago: &'static str,
+    pub(super) incident: &'static str,
+    pub(super) held: &'static str,
+    pub(super) crash_looping: &'static str,
+    pub(super) any_state: &'static str,
+    pub(super) attempts: &'static str,
+    pub(super) exhausted: &'static str,
+    pub(super) next_attempt: &'static str,
+    pub(super) log_tail: &'static str,
+    pub(super) runbook: &'static str,
+    pub(super) works: &'static str,
+    pub(super) fails: &'static str,
+    pub(super) frozen_until: &'static str,
+    pub(super) waiting_notices: &'static str,
+    pub(super) last_success: &'static str,
+    pub(super) never: &'static str,
+    pub(super) store_fails: &'static str,
+    pub(super) config_bad: &'static str,
+    pub(super) running_for: &'static str,
+    pub(super) at: &'static str,
+}
+
+static ZH: Words = Words {
+    code: "zh-CN",
+    other_code: "en",
+    other_name: "English",
+    all_well: "一切正常",
+    waiting: "正在等待 supervisord 应答",
+    trouble: "有问题需要处理",
+    incidents: "未解决的故障",
+    supervisords: "supervisord",
+    channels: "通知渠道",
+    no_channels: "没有配置通知渠道，告警只写入日志和本页。",
+    recent: "最近的状态变化",
+    none_yet: "暂无",
+    reachable: "在线",
+    unreachable: "失联",
+    not_answering: "上次轮询失败",
+    never_answered: "尚未应答过",
+    last_seen: "以下状态更新于",
+    no_programs: "没有配置任何程序。",
+    more_programs: "个程序未显示，见 API",
+    more_incidents: "个故障未显示，见 API",
+    since: "已持续",
+    up_for: "已运行",
+    ago: "前",
+    incident: "故障",
+    held: "已暂停处理",
+    crash_looping: "反复崩溃",
+    any_state: "允许不运行",
+    attempts: "已自动重试",
+    exhausted: "重试次数已用完",
+    next_attempt: "下次重试",
+    log_tail: "日志末尾",
+    runbook: "处理手册",
+    works: "正常",
+    fails: "失败",
+    frozen_until: "被限流至",
+    waiting_notices: "待发送",
+    last_success: "上次送达",
+    never: "从未",
+    store_fails: "数据库写入失败，重启会丢失尚未保存的内容",
+    config_bad: "上次重新加载配置失败，仍在使用旧配置",
+    running_for: "supervigil 已运行",
+    at: "页面时间",
+};
+
+static EN: Words = Words {
+    code: "en",
+    other_code: "zh",
+    other_name: "中文",
+    all_well: "All is well",
+    waiting: "Waiting for supervisord to answer",
+    trouble: "Something needs a look",
+    incidents: "Open incidents",
+    supervisords: "supervisord",
+    channels: "Channels",
+    no_channels: "No channel is configured: alerts go to the log and to this page only.",
+    recent: "Latest transitions",
+    none_yet: "None yet",
+    reachable: "up",
+    unreachable: "unreachable",
+    not_answering: "last poll failed",
+    never_answered: "has not answered yet",
+    last_seen: "States as last seen",
+    no_programs: "No program is configured.",
+    more_programs: "more programs are not shown here; see the API",
+    more_incidents: "more incidents are not shown here; see the API",
+    since: "for",
+    up_for: "up",
+    ago: " ago",
+    incident: "incident",
+    held: "held",
+    crash_looping: "crash loop",
+    any_state: "need not run",
+    attempts: "retries made",
+    exhausted: "retries used up",
+    next_attempt: "next try in",
+    log_tail: "End of the log",
+    runbook: "Runbook",
+    works: "works",
+    fails: "fails",
+    frozen_until: "frozen until",
+    waiting_notices: "waiting",
+    last_success: "last taken",
+    never: "never",
+    store_fails: "The database cannot be written; a restart would lose what is unsaved",
+    config_bad: "The last reload of the configuration failed; the old one is in force",
+    running_for: "supervigil up",
+    at: "Page made at",
+};
+
+impl Language {
+    /// The fixed words.
+    pub(super) fn words(self) -> &'static Words {
+        match self {
+            Self::Zh => &ZH,
+            Self::En => &EN,
+        }
+    }
+
+    /// The language of a tag such as `zh-CN`.
+    pub(super) fn of_tag(tag: &str) -> Option<Self> {
+        let primary = tag.trim().split('-').next().unwrap_or_default();
+        if primary.eq_ignore_ascii_case("zh") {
+            Some(Self::Zh)
+        } else if primary.eq_ignore_ascii_case("en") {
+            Some(Self::En)
+        } else {
+            None
+        }
+    }
+
+    /// The language that an `Accept-Language` likes best among ours (RFC 9110, 12.5.4).
+    pub(super) fn preferred(accept: &str) -> Option<Self> {
+        let weighed = accept.split(',').filter_map(|range| {
+            let (tag, parameters) = range.split_once(';').unwrap_or((range, "q=1"));
+            let weight: f32 = parameters.trim().strip_prefix("q=")?.parse().ok()?;
+            Some((Self::of_tag(tag)?, weight))
+        });
+        weighed
+            .filter(|(_, weight)| *weight > 0.0)
+            // the first of equals
+            .reduce(|best, other| if other.1 > best.1 { other } else { best })
+            .map(|(language, _)| language)
+    }
+
+    /// A span of time by its two largest units.
+    pub(super) fn span(self, span: Duration) -> String {
+        let seconds = span.as_secs();
+        let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+        let units = match self {
+            Self::Zh => [" 天", " 小时", " 分", " 秒"],
+            Self::En => ["d", "h", "min", "s"],
+        };
+        let values = [days, hours, minutes, seconds % 60];
+        let largest = values.iter().position(|value| *value > 0).unwrap_or(3);
+        values
+            .iter()
+            .zip(units)
+            .skip(largest)
+            .take(2)
+            .filter(|(value, _)| **value > 0 || largest == 3)
+            .map(|(value, unit)| format!("{value}{unit}"))
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    /// How a process ended.
+    pub(super) fn exit(self, exit: Exit) -> String {
+        match (self, exit) {
+            (Self::Zh, Exit::Code(code)) => format!("退出码 {code}"),
+            (Self::En, Exit::Code(code)) => format!("exit code {code}"),
+            (Self::Zh, Exit::UnknownSignal) => "被信号终止".to_owned(),
+            (Self::En, Exit::UnknownSignal) => "killed by a signal".to_owned(),
+            (
+                _,
+                Exit::Signal {
+                    number,
+                    core_dumped,
+                },
+            ) => self.signal(number, exit.signal_name(), core_dumped),
+        }
+    }
+
+    fn signal(self, number: i32, name: Option<&str>, core_dumped: bool) -> String {
+        let name = name.map_or_else(|| number.to_string(), |name| format!("{name} ({number})"));
+        match (self, core_dumped) {
+            (Self::Zh, false) => format!("被 {name} 终止"),
+            (Self::Zh, true) => format!("被 {name} 终止，有 core 文件"),
+            (Self::En, false) => format!("killed by {name}"),
+            (Self::En, true) => format!("killed by {name}, core dumped"),
+        }
+    }
+
+    /// A state, beside supervisord's own name for it; empty where that says the same.
+    pub(super) fn state(self, state: ProcessState) -> &'static str {
+        let (zh, en) = match state {
+            ProcessState::Stopped => ("已停止", ""),
+            ProcessState::Starting => ("启动中", ""),
+            ProcessState::Running => ("运行中", ""),
+            ProcessState::Backoff => ("启动失败，等待重试", "failed to start, will be tried again"),
+            ProcessState::Stopping => ("停止中", ""),
+            ProcessState::Exited => ("已退出", "ended by itself"),
+            ProcessState::Fatal => ("已放弃启动", "given up"),
+            ProcessState::Unknown => ("失控", "out of control"),
+            ProcessState::Unrecognised(_) => ("无法识别", "not recognised"),
+        };
+        self.pick(zh, en)
+    }
+
+    /// What is wrong.
+    pub(super) fn kind(self, kind: Kind) -> &'static str {
+        let (zh, en) = match kind {
+            Kind::Backoff => ("一直启动失败", "keeps failing to start"),
+            Kind::UnexpectedExit => ("意外退出", "ended unexpectedly"),
+            Kind::CrashLoop => ("反复崩溃", "crash loop"),
+            Kind::Fatal => ("supervisord 已放弃启动", "supervisord gave up on it"),
+            Kind::Flapping => ("时好时坏", "flapping"),
+            Kind::Unreachable => ("supervisord 失联", "supervisord is unreachable"),
+        };
+        self.pick(zh, en)
+    }
+
+    /// How much it matters.
+    pub(super) fn severity(self, severity: Severity) -> &'static str {
+        let (zh, en) = match severity {
+            Severity::None => ("仅记录", "recorded only"),
+            Severity::Warning => ("警告", "warning"),
+            Severity::Critical => ("严重", "critical"),
+        };
+        self.pick(zh, en)
+    }
+
+    /// What supervigil does next; `wait` is how long until then. Empty for nothing.
+    pub(super) fn next(self, next: &Next, wait: Option<Duration>) -> String {
+        let wait = match (self, wait) {
+            (_, None) => String::new(),
+            (Self::Zh, Some(wait)) => format!("，{}后", self.span(wait)),
+            (Self::En, Some(wait)) => format!(" in {}", self.span(wait)),
+        };
+        match (self, next) {
+            (_, Next::Nothing) => String::new(),
+            (Self::Zh, Next::Attempt { number, of, .. }) => {
+                format!("将自动启动（第 {number} 次，共 {of} 次）{wait}")
+            }
+            (Self::En, Next::Attempt { number, of, .. }) => {
+                format!("will be started (attempt {number} of {of}){wait}")
+            }
+            (Self::Zh, Next::Probe { attempts, at: None }) => {
+                format!("自动启动 {attempts} 次仍失败，不再尝试")
+            }
+            (Self::En, Next::Probe { attempts, at: None }) => {
+                format!("{attempts} attempts failed, no more are made")
+            }
+            (Self::Zh, Next::Probe { attempts, .. }) => {
+                format!("自动启动 {attempts} 次仍失败，再试一次{wait}")
+            }
+            (Self::En, Next::Probe { attempts, .. }) => {
+                format!("{attempts} attempts failed, one more{wait}")
+            }
+            (Self::Zh, Next::NeedsHuman { why, .. }) => format!("需要人工处理：{why}"),
+            (Self::En, Next::NeedsHuman { why, .. }) => format!("needs a human: {why}"),
+            (
+                Self::Zh,
+                Next::HostGuard {
+                    fatal, programs, ..
+                },
+            ) => {
+                format!("{programs} 个程序中有 {fatal} 个同时失败，疑似主机问题，暂停自动启动")
+            }
+            (
+                Self::En,
+                Next::HostGuard {
+                    fatal, programs, ..
+                },
+            ) => {
+                format!(
+                    "{fatal} of {programs} programs failed at once: it looks like the host, starts are paused"
+                )
+            }
+            (Self::Zh, Next::Suspended) => "supervisord 正在关闭，不会启动".to_owned(),
+            (Self::En, Next::Suspended) => "supervisord is shutting down, no start".to_owned(),
+        }
+    }
+
+    fn pick(self, zh: &'static str, en: &'static str) -> &'static str {
+        match self {
+            Self::Zh => zh,
+            Self::En => en,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_liked_language_wins() {
+        let cases = [
+            ("zh-CN,zh;q=0.9,en;q=0.8", Some(Language::Zh)),
+            ("en-GB,en;q=0.9,zh;q=0.1", Some(Language::En)),
+            ("fr, en;q=0.2, zh;q=0.3", Some(Language::Zh)),
+            ("zh;q=0, en;q=0.1", Some(Language::En)),
+            ("ZH-Hant", Some(Language::Zh)),
+            ("fr-FR,fr;q=0.9", None),
+            ("*", None),
+            ("", None),
+            (";;;,,,;q=", None),
+        ];
+        for (accept, expected) in cases {
+            assert_eq!(Language::preferred(accept), expected, "{accept}");
+        }
+    }
+
+    #[test]
+    fn spans_show_their_two_largest_units() {
+        let cases = [
+            (0, "0s", "0 秒"),
+            (59, "59s", "59 秒"),
+            (60, "1min", "1 分"),
+            (3661, "1h 1min", "1 小时 1 分"),
+            (86_400, "1d", "1 天"),
+            (90_061, "1d 1h", "1 天 1 小时"),
+        ];
+        for (seconds, en, zh) in cases {
+            assert_eq!(Language::En.span(Duration::from_secs(seconds)), en);
+            assert_eq!(Language::Zh.span(Duration::from_secs(seconds)), zh);
+        }
+    }
+
+    #[test]
+    fn an_exit_reads_as_what_happened() {
+        let killed = Exit::Signal {
+            number: 11,
+            core_dumped: true,
+        };
+        assert_eq!(Language::En.exit(Exit::Code(3)), "exit code 3");
+        assert_eq!(
+            Language::En.exit(killed),
+            "killed by SIGSEGV (11), core dumped"
+        );
+        assert_eq!(
+            Language::Zh.exit(killed),
+            "被 SIGSEGV (11) 终止，有 core 文件"
+        );
+    }
+}
