@@ -1,1 +1,271 @@
-//! (being written)
+//! The daemon: everything below, put to work.
+//!
+//! | module | is |
+//! |---|---|
+//! | `mod` | the start and the stop, in order |
+//! | `turn` | the loop's one owner of engine and outbox: events in, effects out |
+//! | `event` | what comes back to the loop |
+//! | `poller` | a task per supervisord that polls it at its interval |
+//! | `errand` | short tasks: a start, the end of a log, a message |
+//! | `history` | the latest transitions and incidents |
+//! | `say` | what the log and the metrics are told |
+//! | `signals` | what the operating system asks for |
+//!
+//! One task owns the engine and the outbox. Polls, starts, reads and messages are tasks of their own,
+//! and all that they bring returns through one bounded queue. Every batch of records is committed
+//! before the starts and messages that follow from it.
+
+mod errand;
+mod event;
+mod history;
+mod poller;
+mod say;
+mod signals;
+mod turn;
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{mpsc, watch},
+    time::timeout,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{error, info, warn};
+
+use crate::{
+    clock::Clock,
+    config::Config,
+    http,
+    logging::Log,
+    metrics,
+    model::{ConfigView, Moment, Published, Saved, StoreView},
+    notify,
+    store::{self, Store, StoreError},
+    supervisord::Endpoint,
+};
+pub use event::Event;
+pub use poller::{Poll, Poller};
+pub use signals::{Signal, Signals};
+use turn::{Parts, Turn};
+
+/// Events that may wait for the loop. Pollers and errands wait when it is full, so nothing is lost.
+const QUEUE_MAX: usize = 256;
+/// How long the loop may go without a turn before it says itself that it is alive.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// How often the store is asked to try again what it could not save.
+const STORE_TENDED_EVERY: Duration = Duration::from_secs(5);
+/// How long a stop waits for starts and messages under way. With what follows it stays within 10 s.
+const GRACE: Duration = Duration::from_secs(6);
+/// How long a stop waits for the database and for HTTP.
+const CLOSING: Duration = Duration::from_secs(2);
+
+/// Why the daemon could not start, or stopped by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// The page's address cannot be had.
+    #[error("the HTTP server cannot start")]
+    Http(#[from] http::HttpError),
+    /// The metrics are declared wrongly.
+    #[error("the metrics cannot be set up")]
+    Metrics(#[from] metrics::MetricsError),
+    /// The channels cannot be set up.
+    #[error("the channels cannot be set up")]
+    Channels(#[from] notify::ChannelError),
+    /// Another supervigil has the database.
+    #[error("the database cannot be used")]
+    Store(#[source] StoreError),
+    /// The operating system refuses to hand signals over.
+    #[error("signals cannot be received")]
+    Signals(#[source] std::io::Error),
+}
+
+/// Reads the configuration anew, for a reload.
+pub type Reload = Box<dyn Fn() -> Result<Config, crate::config::ConfigError> + Send>;
+
+/// Runs until SIGTERM or SIGINT.
+pub async fn run(config: Config, log: Log, reload: Reload) -> Result<(), DaemonError> {
+    let clock = Clock::start();
+    let mut signals = Signals::install().map_err(DaemonError::Signals)?;
+    let bound = http::bind(&config.http.listen).await?;
+    announce(&config);
+
+    let now = clock.now();
+    let (store, saved) = open_store(&config.store, now)?;
+    let (publish, published) = watch::channel(Arc::new(nothing_yet(now)));
+    let (beat, heartbeat) = watch::channel(now);
+    let tell_time: metrics::Now = Arc::new(move || clock.now());
+    let metrics = metrics::Metrics::new(
+        metrics::Settings {
+            compact_state: config.http.compact_state,
+            max_processes: config.http.max_processes,
+        },
+        published.clone(),
+        Arc::clone(&tell_time),
+    )?;
+    let (events, inbox) = mpsc::channel(QUEUE_MAX);
+    let (tasks, closing) = (TaskTracker::new(), CancellationToken::new());
+    let parts = Parts {
+        clock,
+        store: store.clone(),
+        metrics: metrics.events(),
+        publish,
+        beat,
+        events,
+        tasks: tasks.clone(),
+    };
+    let mut turn = Turn::new(config.clone(), log, saved, parts)?;
+
+    let (counted, shown) = (metrics.events(), metrics.clone());
+    let sources = http::Sources {
+        published,
+        heartbeat,
+        now: tell_time,
+        exposition: Arc::new(move || shown.exposition()),
+        served: Arc::new(move |path, code| counted.http_served(path, code)),
+        language: match config.notify.language {
+            notify::Language::Zh => http::Language::Zh,
+            notify::Language::En => http::Language::En,
+        },
+        zone: jiff::tz::TimeZone::system(),
+    };
+    let server = tasks.spawn(http::serve(bound, sources, closing.clone()));
+    info!("supervigil is up");
+
+    turn.start();
+    work(&mut turn, inbox, &mut signals, &reload).await;
+
+    tasks.close();
+    closing.cancel();
+    if timeout(CLOSING, store.close()).await.is_err() {
+        warn!("the database did not close in time; what it has committed is safe");
+    }
+    let _ended = timeout(CLOSING, server).await;
+    info!("supervigil has stopped");
+    Ok(())
+}
+
+/// The loop, and then the orderly end of it.
+async fn work(
+    turn: &mut Turn,
+    mut inbox: mpsc::Receiver<Event>,
+    signals: &mut Signals,
+    reload: &Reload,
+) {
+    loop {
+        let wake = turn.wake_at(HEARTBEAT);
+        // Each arm is cancel-safe: receiving from a queue, from a signal stream and sleeping lose
+        // nothing when another arm wins.
+        tokio::select! {
+            Some(event) = inbox.recv() => turn.take(event, &mut inbox).await,
+            () = tokio::time::sleep_until(wake) => turn.woken().await,
+            signal = signals.next() => match signal {
+                Signal::Reload => turn.reload(reload()).await,
+                Signal::Stop => break,
+            },
+        }
+    }
+    info!("stopping: finishing the starts and messages under way");
+    turn.stop_polling();
+    let deadline = turn.deadline(GRACE);
+    while turn.is_busy(deadline) {
+        let wake = turn.wake_at(HEARTBEAT).min(deadline);
+        // Cancel-safe for the same reasons.
+        tokio::select! {
+            Some(event) = inbox.recv() => turn.take(event, &mut inbox).await,
+            () = tokio::time::sleep_until(wake) => turn.woken().await,
+            signal = signals.next() => match signal {
+                Signal::Reload => {}
+                Signal::Stop => {
+                    warn!("stopping at once; what was not delivered is kept for the next start");
+                    return;
+                }
+            },
+        }
+    }
+}
+
+/// Says what people would otherwise wonder about.
+fn announce(config: &Config) {
+    if let Some(path) = &config.source {
+        info!(file = %path.display(), "configuration read");
+    } else {
+        info!("no configuration file: built-in defaults");
+    }
+    for warning in &config.warnings {
+        warn!("{warning}");
+    }
+    if config.notify.channels.is_empty() {
+        warn!(
+            "no channel is configured: alerts go to this log; add a [[dingtalk]] table to be told"
+        );
+    }
+    for name in config.notify.unsupported_channels() {
+        warn!(
+            channel = name,
+            "this release does not send to [[alertmanager]]: nothing goes there"
+        );
+    }
+    for supervisord in &config.supervisords {
+        if let Endpoint::Search(paths) = &supervisord.endpoint {
+            let paths: Vec<_> = paths
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect();
+            info!(
+                "no supervisord is configured: watching the first of {}",
+                paths.join(", ")
+            );
+        }
+    }
+}
+
+/// Opens the database; where that cannot be, everything goes on without one, but for a second
+/// supervigil, which would tell everything twice.
+fn open_store(settings: &store::Settings, now: Moment) -> Result<(Store, Saved), DaemonError> {
+    match Store::open(settings, now) {
+        Ok((store, saved, notices)) => {
+            for notice in notices {
+                error!("{notice}");
+            }
+            Ok((store, saved))
+        }
+        Err(problem @ StoreError::InUse { .. }) => Err(DaemonError::Store(problem)),
+        Err(problem) => {
+            let sentence = with_causes(&problem);
+            error!(
+                "{sentence}; supervigil goes on without it: a restart will forget what was told and tried"
+            );
+            Ok((Store::in_memory(Some(sentence)), Saved::default()))
+        }
+    }
+}
+
+/// An error with its causes, in one line.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut sentence = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        let source_text = source.to_string();
+        if !sentence.contains(&source_text) {
+            sentence.push_str(": ");
+            sentence.push_str(&source_text);
+        }
+        cause = source.source();
+    }
+    sentence
+}
+
+fn nothing_yet(now: Moment) -> Published {
+    Published {
+        started_at: now.wall,
+        servers: Vec::new(),
+        incidents: Vec::new(),
+        transitions: Arc::default(),
+        channels: Vec::new(),
+        store: StoreView::default(),
+        config: ConfigView {
+            last_reload_ok: true,
+            loaded_at: now.wall,
+        },
+    }
+}

@@ -36,9 +36,11 @@ use std::collections::BTreeMap;
 use ulid::Ulid;
 
 pub use retry::{AttemptOutcome, StartOutcome, Wait};
+pub use rules::expected_up;
 pub use settings::{
     AlertSettings, ProgramRule, RetryRule, RetrySettings, ServerSettings, Settings,
 };
+pub use tracker::exit_of;
 
 use crate::model::{
     IncidentId, Moment, Notice, NoticeReason, ProcessState, ProgramKey, ProgramName, Record, Saved,

@@ -270,7 +270,7 @@ fn ended(from: ProcessState, later: &Process, died: bool) -> Step {
 }
 
 /// How the last process ended, which supervisord tells only in EXITED and STOPPED.
-pub(super) fn exit_of(process: &Process) -> Option<Exit> {
+pub fn exit_of(process: &Process) -> Option<Exit> {
     match process.state {
         ProcessState::Exited | ProcessState::Stopped if process.stop != 0 => {
             Some(if process.exit_status < 0 {

@@ -1,0 +1,15 @@
+//! The one place that prints.
+
+use std::io::{self, Write as _};
+
+/// Prints a line for the person or program that called; false when nobody reads any more.
+pub(super) fn say(line: &str) -> bool {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush()).is_ok()
+}
+
+/// Prints a line on standard error.
+pub(super) fn complain(line: &str) {
+    // Nothing is left to be done for somebody who closed standard error.
+    let _closed = writeln!(io::stderr().lock(), "{line}");
+}

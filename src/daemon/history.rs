@@ -1,0 +1,97 @@
+//! The latest transitions and incidents, for the page and the API.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use crate::model::{Incident, Record, Saved, Transition};
+
+/// Transitions that are kept in memory; ten pages of the API at their largest.
+const TRANSITIONS_MAX: usize = 2_000;
+/// Closed incidents that are kept in memory.
+const CLOSED_MAX: usize = 500;
+
+/// What happened lately, newest first.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    transitions: VecDeque<Arc<Transition>>,
+    shown_transitions: Option<Arc<[Arc<Transition>]>>,
+    incidents: VecDeque<Arc<Incident>>,
+}
+
+impl History {
+    pub(super) fn restored(saved: &Saved) -> Self {
+        let mut history = Self::default();
+        for transition in &saved.transitions {
+            history.push_transition(transition.clone());
+        }
+        for incident in &saved.incidents {
+            history.put_incident(incident);
+        }
+        history
+    }
+
+    /// Takes in what is being written down.
+    pub(super) fn take(&mut self, record: &Record) {
+        match record {
+            Record::Transition(transition) => self.push_transition(transition.clone()),
+            Record::Incident(incident) => self.put_incident(incident),
+            Record::Server(_)
+            | Record::Program(_)
+            | Record::ProgramRemoved(_)
+            | Record::NoticeQueued { .. }
+            | Record::NoticeDone { .. }
+            | Record::Channel(_) => {}
+        }
+    }
+
+    /// The incident as it is known so far.
+    pub(super) fn incident(&self, incident: &Incident) -> Option<&Incident> {
+        self.incidents
+            .iter()
+            .find(|known| known.id == incident.id)
+            .map(AsRef::as_ref)
+    }
+
+    pub(super) fn incidents(&self) -> Vec<Arc<Incident>> {
+        self.incidents.iter().cloned().collect()
+    }
+
+    pub(super) fn transitions(&mut self) -> Arc<[Arc<Transition>]> {
+        let transitions = &self.transitions;
+        let shown = self
+            .shown_transitions
+            .get_or_insert_with(|| transitions.iter().cloned().collect());
+        Arc::clone(shown)
+    }
+
+    fn push_transition(&mut self, transition: Transition) {
+        self.transitions.push_front(Arc::new(transition));
+        self.transitions.truncate(TRANSITIONS_MAX);
+        self.shown_transitions = None;
+    }
+
+    fn put_incident(&mut self, incident: &Incident) {
+        let incident = Arc::new(incident.clone());
+        let place = self
+            .incidents
+            .iter_mut()
+            .find(|known| known.id == incident.id);
+        if let Some(place) = place {
+            *place = incident;
+        } else {
+            self.incidents.push_front(incident);
+        }
+        let closed = self
+            .incidents
+            .iter()
+            .filter(|incident| !incident.is_open())
+            .count();
+        if closed > CLOSED_MAX
+            && let Some(oldest) = self
+                .incidents
+                .iter()
+                .rposition(|incident| !incident.is_open())
+        {
+            self.incidents.remove(oldest);
+        }
+    }
+}

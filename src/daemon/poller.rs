@@ -1,0 +1,162 @@
+//! Polls one supervisord at its interval and hands what it shows to the loop.
+
+use std::time::Duration;
+
+use tokio::{sync::mpsc, time::sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::event::Event;
+use crate::{
+    clock::Clock,
+    model::{ServerName, Snapshot},
+    supervisord::{CallError, Client, Settings},
+};
+
+/// The longest interval that `max_load` may stretch polling to (design: 60 s).
+const STRETCHED_MAX: Duration = Duration::from_secs(60);
+/// How soon a failed poll is tried again, unless the interval is shorter still: a supervisord that
+/// restarts is back within seconds, and asking one that is not there costs nobody anything.
+const FAILED_AGAIN: Duration = Duration::from_secs(1);
+/// The least rest between two polls, however long the last one took.
+const REST_MIN: Duration = Duration::from_millis(50);
+
+/// What one poll came to.
+#[derive(Debug)]
+pub struct Poll {
+    /// The supervisord.
+    pub server: ServerName,
+    /// What it showed, or why it did not.
+    pub outcome: Result<Snapshot, CallError>,
+    /// How long it took.
+    pub took: Duration,
+    /// From the beginning of this poll to that of the next one that follows a success.
+    pub interval: Duration,
+}
+
+/// One supervisord's poller.
+#[derive(Debug)]
+pub struct Poller {
+    /// Asks.
+    pub client: Client,
+    /// How often, and how much that may cost.
+    pub settings: Settings,
+    /// Measures.
+    pub clock: Clock,
+    /// Takes the polls.
+    pub events: mpsc::Sender<Event>,
+}
+
+impl Poller {
+    /// Polls until it is told to stop, or nobody listens any more.
+    pub async fn run(self, stop: CancellationToken) {
+        loop {
+            let begun = self.clock.now();
+            // Dropping a poll half-way closes its connection, which supervisord takes in its stride.
+            let outcome = tokio::select! {
+                outcome = self.client.snapshot() => outcome,
+                () = stop.cancelled() => return,
+            };
+            let took = self.clock.now().since(begun);
+            let pause = interval(&self.settings, outcome.is_ok(), took);
+            let interval = if outcome.is_ok() {
+                pause
+            } else {
+                self.settings.poll_interval
+            };
+            let server = self.settings.name.clone();
+            let poll = Poll {
+                server,
+                outcome,
+                took,
+                interval,
+            };
+            if self.events.send(Event::Polled(poll)).await.is_err() {
+                return;
+            }
+            let rest = pause.saturating_sub(took).max(REST_MIN);
+            tokio::select! {
+                () = sleep(rest) => {}
+                () = stop.cancelled() => return,
+            }
+        }
+    }
+}
+
+/// From the beginning of a poll that took so long to the beginning of the next.
+///
+/// A poll costs supervisord about as much time as it takes, so that a share `max_load` of a core is
+/// kept by waiting `took / max_load`.
+fn interval(settings: &Settings, succeeded: bool, took: Duration) -> Duration {
+    if !succeeded {
+        return settings.poll_interval.min(FAILED_AGAIN);
+    }
+    let stretched = took.div_f64(settings.max_load.max(f64::MIN_POSITIVE));
+    settings.poll_interval.max(stretched.min(STRETCHED_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::supervisord::Endpoint;
+
+    fn settings() -> Settings {
+        Settings {
+            name: ServerName::new("main"),
+            endpoint: Endpoint::Unix("/nowhere".into()),
+            credentials: None,
+            poll_interval: Duration::from_secs(5),
+            timeout: Duration::from_secs(5),
+            max_load: 0.02,
+            follow_log: true,
+            watch_pids: true,
+        }
+    }
+
+    #[test]
+    fn the_interval_stretches_to_keep_max_load_and_no_further_than_a_minute() {
+        let cases = [
+            (10, 5_000),
+            (100, 5_000),
+            (101, 5_050),
+            (500, 25_000),
+            (1_200, 60_000),
+            (4_000, 60_000),
+        ];
+        for (took, expected) in cases {
+            let interval = interval(&settings(), true, Duration::from_millis(took));
+            assert_eq!(
+                interval,
+                Duration::from_millis(expected),
+                "a poll of {took} ms"
+            );
+        }
+    }
+
+    #[test]
+    fn an_interval_above_a_minute_stays_as_it_is_asked_for() {
+        let slow = Settings {
+            poll_interval: Duration::from_secs(600),
+            ..settings()
+        };
+        assert_eq!(
+            interval(&slow, true, Duration::from_secs(4)),
+            Duration::from_secs(600)
+        );
+    }
+
+    #[test]
+    fn a_failed_poll_is_tried_again_soon() {
+        assert_eq!(
+            interval(&settings(), false, Duration::from_secs(5)),
+            FAILED_AGAIN
+        );
+        let fast = Settings {
+            poll_interval: Duration::from_millis(200),
+            ..settings()
+        };
+        assert_eq!(
+            interval(&fast, false, Duration::ZERO),
+            Duration::from_millis(200)
+        );
+    }
+}
