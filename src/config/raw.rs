@@ -282,11 +282,15 @@ impl<'a> Section<'a> {
     /// Notes that a key must be there and is not.
     pub(super) fn report_missing(&self, key: &str, fix: &str) {
         let place = Place {
-            path: format!("{}.{key}", self.place.path),
+            path: self.path_of(key),
             span: self.place.span.clone(),
         };
         self.reading
             .report_absent(&place, Fault::new("this key is missing", fix));
+    }
+
+    fn path_of(&self, key: &str) -> String {
+        format!("{}.{key}", self.place.path)
     }
 
     fn report_unknown(&self) {
@@ -297,7 +301,10 @@ impl<'a> Section<'a> {
                 continue;
             }
             let fix = match nearest(text, &self.known) {
-                Some(known) => format!("did you mean {known}?"),
+                Some(known) => {
+                    self.reading.forget_absent(&self.path_of(known));
+                    format!("did you mean {known}?")
+                }
                 None => format!(
                     "remove it; the keys here are {}",
                     value::listing(&self.known, "and")

@@ -74,6 +74,14 @@ impl<'a> Reading<'a> {
         });
     }
 
+    /// Takes back that `path` is not there: it is, mistyped.
+    pub(super) fn forget_absent(&self, path: &str) {
+        let mut findings = self.findings.borrow_mut();
+        findings
+            .problems
+            .retain(|problem| !(problem.absent && problem.place.path == path));
+    }
+
     /// Notes something that works and yet is not right.
     pub(super) fn warn(&self, subject: impl Into<String>, fault: Fault) {
         let subject = subject.into();
