@@ -60,7 +60,8 @@ impl Player {
             place(),
             Vec::new(),
             Vec::new(),
-            (7, moment(now, now)),
+            7,
+            moment(now, now),
         );
         Self {
             outbox,
@@ -134,7 +135,8 @@ impl Player {
             place(),
             self.queued.values().cloned().collect(),
             vec![self.record.clone()],
-            (8, moment(self.now, self.origin)),
+            8,
+            moment(self.now, self.origin),
         );
         self.tell(Input::Wake);
     }

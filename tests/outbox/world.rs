@@ -77,7 +77,7 @@ impl World {
             robot(LIMITS[0].0, LIMITS[0].1),
             webhook(LIMITS[1].0, LIMITS[1].1),
         ]);
-        let outbox = Outbox::new(&settings, place(), vec![], vec![], (0, moment(now, now)));
+        let outbox = Outbox::new(&settings, place(), vec![], vec![], 0, moment(now, now));
         Self {
             outbox,
             settings,
@@ -144,7 +144,7 @@ impl World {
             .collect();
         let records = self.records.values().cloned().collect();
         let now = moment(self.now, self.origin);
-        self.outbox = Outbox::new(&self.settings, place(), queued, records, (self.starts, now));
+        self.outbox = Outbox::new(&self.settings, place(), queued, records, self.starts, now);
     }
 
     fn pass(&mut self, by: Duration) {
