@@ -17,6 +17,7 @@ ROOT = HERE.parent.parent
 sys.path.append(str(ROOT / "tests/support"))
 from leash import Leash  # ends whatever the demo started, even if the demo is killed
 
+TOKEN = "demo"
 SECRET = "SECdemo"
 # Two Python programs start on a busy machine.
 PATIENCE_SECONDS = 30
@@ -28,12 +29,14 @@ GUIDE = """
   supervisorctl  {supervisorctl} -c {here}/supervisord.conf -s unix://{folder}/s.sock
                  (stop, start or restart something: it is yours, and nobody is told)
 
-  What will happen:
-     2 s  es_node_a is FATAL: supervisord has given up on it. DingTalk is told, with the log's tail.
-     5 s  supervigil starts it; it fails, and goes FATAL again.
-    13 s  supervigil starts it once more, and it stays up.
-    20 s  zh_log ends with 3 and is left down: the message quotes its Chinese log; it is started again.
-    25 s  es_node_a is reported as recovered.
+  What will happen, a few seconds earlier or later:
+     5 s  DingTalk shows that es_node_a is FATAL: supervisord has given up on it.
+     7 s  supervigil starts it. It goes FATAL again; nobody is told twice.
+    15 s  supervigil starts it once more, and it stays up.
+    21 s  zh_log ends with 3, and supervisord leaves it down.
+    25 s  DingTalk shows both in one message: es_node_a is well again, zh_log is down, with the
+          Chinese end of its log. supervigil starts it.
+    35 s  zh_log is well again, until its next crash.
   All the while:
           worker dies every 4 s and supervisord restarts it; the page and /metrics count it.
           migrate ended well, web runs: not a word about them.
@@ -94,9 +97,9 @@ class Demo:
             self.say_what_is_to_be_seen()
             self.watch(children, begun)
         finally:
-            # supervigil first, so that the others' end is no incident.
-            for child in (supervigil, supervisord, dingtalk):
-                end(child)
+            # In order, before the others end, which would be incidents. The leash is for those:
+            # supervisord takes a second for each of its programs.
+            end(supervigil)
 
     def start(self, name, *command):
         """Starts a process of its own group, which the terminal's Ctrl-C does not reach."""
@@ -110,7 +113,7 @@ class Demo:
         said = self.folder / "dingtalk.py.out"
         child = self.start(
             "dingtalk.py", sys.executable, "-u", ROOT / "tests/support/dingtalk.py",
-            "--secret", SECRET, "--print")
+            "--token", TOKEN, "--secret", SECRET, "--print")
         self.shown = open(said, encoding="utf-8", errors="replace")
         deadline = time.monotonic() + PATIENCE_SECONDS
         while "\n" not in said.read_text(encoding="utf-8", errors="replace"):
@@ -121,7 +124,8 @@ class Demo:
         first = self.shown.readline().strip()
         if not first.startswith("listening on "):
             sys.exit(f"demo: the DingTalk stand-in said this first: {first}")
-        self.environment["DEMO_WEBHOOK"] = first.removeprefix("listening on ")
+        url = first.removeprefix("listening on ")
+        self.environment["DEMO_WEBHOOK"] = f"{url}?access_token={TOKEN}"
         return child
 
     def wait_until_it_listens(self, children):
@@ -145,11 +149,12 @@ class Demo:
         ), flush=True)
 
     def watch(self, children, begun):
-        """Passes on what people see, with the time since supervisord was started."""
+        """Passes on what people see, each message with the time since supervisord was started."""
         while True:
             now = time.monotonic() - begun
             for line in self.shown.read().splitlines():
-                print(f"{now:5.0f} s  {line}", flush=True)
+                when = f"{now:3.0f} s" if line.startswith("╭") else ""
+                print(f"{when:7}{line}", flush=True)
             if self.arguments.seconds and now >= self.arguments.seconds:
                 return
             self.check(children)
