@@ -40,9 +40,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use ulid::Ulid;
 
 pub use outcome::{AttemptOutcome, StartOutcome, Wait};
+pub use rules::expected_up;
 pub use settings::{
     AlertSettings, ProgramRule, RetryRule, RetrySettings, ServerSettings, Settings,
 };
+pub use tracker::exit_of;
 
 use crate::model::{
     IncidentId, Moment, Notice, NoticeReason, ProcessState, ProgramKey, ProgramName, Record, Saved,

@@ -23,7 +23,7 @@ pub(super) fn retry<'a>(
     }
 }
 
-/// Whether the program is expected to be up.
-pub(super) fn expected_up(settings: &Settings, program: &ProgramName) -> bool {
+/// Whether the program is expected to be up (`expect = "running"`).
+pub fn expected_up(settings: &Settings, program: &ProgramName) -> bool {
     find(&settings.programs, program).is_none_or(|rule| rule.expected_up)
 }

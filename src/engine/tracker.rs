@@ -85,7 +85,7 @@ pub(super) fn infer(earlier: &Process, later: &Process, about: Circumstances) ->
 }
 
 /// Whether supervisord made the program anew (a restart, a reload, an update of its group).
-fn is_recreated(earlier: &Process, later: &Process, same_supervisord: bool) -> bool {
+pub(super) fn is_recreated(earlier: &Process, later: &Process, same_supervisord: bool) -> bool {
     !same_supervisord
         || (later.stop == 0 && earlier.stop != 0)
         || (later.start == 0 && earlier.start != 0)
@@ -172,7 +172,11 @@ fn after_rest(earlier: &Process, later: &Process, about: Circumstances) -> Vec<S
     let reaped = later.stop != earlier.stop;
     let cause = start_cause(earlier, about);
     if later.pid == 0 && !reaped && later.start == earlier.start {
-        return ended(earlier.state, later);
+        return if later.state == earlier.state {
+            Vec::new()
+        } else {
+            ended(earlier.state, later)
+        };
     }
     if later.pid == 0 || !reaped {
         return life_from(earlier.state, cause, later);
@@ -287,7 +291,7 @@ fn was_stopped_in_backoff(process: &Process) -> bool {
 }
 
 /// How the last process ended, which supervisord tells only in EXITED and STOPPED.
-pub(super) fn exit_of(process: &Process) -> Option<Exit> {
+pub fn exit_of(process: &Process) -> Option<Exit> {
     match process.state {
         // The code is erased in BACKOFF.
         ProcessState::Stopped if was_stopped_in_backoff(process) => None,
@@ -344,3 +348,6 @@ fn seconds(from: i64, to: i64) -> Option<u64> {
         u64::try_from(to.saturating_sub(from)).ok()
     }
 }
+
+#[cfg(test)]
+mod tests;
