@@ -5,13 +5,11 @@ use std::{
     time::Duration,
 };
 
-use super::{RetrySettings, retry::Wait};
-use crate::model::{Moment, ProgramName};
+use super::{RetrySettings, Wait};
+use crate::model::{Moment, ProgramName, ProgramRecord};
 
 /// The window of `max_per_minute` and of the host guard.
-const MINUTE: Duration = Duration::from_secs(60);
-/// How soon a start is tried again that found all places taken.
-const PLACE_WAIT: Duration = Duration::from_secs(1);
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
 /// Fewer programs than this failing together say nothing about the host.
 const HOST_GUARD_LEAST: usize = 3;
 
@@ -20,6 +18,8 @@ const HOST_GUARD_LEAST: usize = 3;
 pub(super) struct Gate {
     /// Whether the last poll succeeded.
     pub reachable: bool,
+    /// Whether supervisord refused a start because it shuts down; until a poll succeeds.
+    pub suspended: bool,
     /// Starts under way.
     pub under_way: u32,
     /// Starts within the last minute.
@@ -38,6 +38,19 @@ pub(super) struct Guard {
 }
 
 impl Gate {
+    /// A gate that knows of the starts of an earlier run.
+    pub(super) fn restored(records: &[&ProgramRecord], now: Moment) -> Self {
+        let recent = records.iter().flat_map(|record| &record.retry.recent);
+        let recent = recent.filter(|at| now.wall_since(**at) < MINUTE);
+        // A time ahead is from before the clock was set back.
+        let mut recent: Vec<_> = recent.map(|at| *at.min(&now.wall)).collect();
+        recent.sort();
+        Self {
+            started: recent.into_iter().map(|at| now.of_wall(at)).collect(),
+            ..Self::default()
+        }
+    }
+
     /// A program went FATAL, and not after a start of ours.
     pub(super) fn went_fatal(&mut self, program: &ProgramName, programs: usize, now: Moment) {
         self.fatal.insert(program.clone(), now);
@@ -60,20 +73,20 @@ impl Gate {
             .filter(|guard| now.monotonic < guard.until.monotonic)
     }
 
-    /// Lets one start through, or says why it waits and until when.
+    /// Lets one start through, or says why it waits, and until when where that is known.
     pub(super) fn admit(
         &mut self,
         settings: &RetrySettings,
         now: Moment,
-    ) -> Result<(), (Wait, Moment)> {
-        if !self.reachable {
-            return Err((Wait::Suspended, now.after(PLACE_WAIT)));
+    ) -> Result<(), (Wait, Option<Moment>)> {
+        if !self.reachable || self.suspended {
+            return Err((Wait::Suspended, None));
         }
         if let Some(guard) = self.guard(now) {
-            return Err((Wait::HostGuard, guard.until));
+            return Err((Wait::HostGuard, Some(guard.until)));
         }
         if self.under_way >= settings.max_concurrent {
-            return Err((Wait::Concurrency, now.after(PLACE_WAIT)));
+            return Err((Wait::Concurrency, None));
         }
         while self
             .started
@@ -83,10 +96,9 @@ impl Gate {
             self.started.pop_front();
         }
         let most = usize::try_from(settings.max_per_minute).unwrap_or(usize::MAX);
-        if let Some(oldest) = self.started.front()
-            && self.started.len() >= most
-        {
-            return Err((Wait::PerMinute, oldest.after(MINUTE)));
+        let over = self.started.len().saturating_add(1).saturating_sub(most);
+        if let Some(last) = over.checked_sub(1).and_then(|last| self.started.get(last)) {
+            return Err((Wait::PerMinute, Some(last.after(MINUTE))));
         }
         self.started.push_back(now);
         self.under_way = self.under_way.saturating_add(1);
