@@ -9,7 +9,9 @@ mod support;
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use rustix::process::Signal;
+use serde_json::{Value, json};
 use support::{
+    dingtalk::DingTalk,
     leash::carriers,
     programs,
     supervigil::free_port,
@@ -174,6 +176,25 @@ fn it_listens_as_it_is_told(release: Release) {
         .call("supervisor.getIdentification", &[])
         .expect("an answer");
     assert!(identity.contains("elsewhere"), "{identity}");
+}
+
+#[test]
+fn dingtalk_shows_what_it_takes_and_answers_as_told() {
+    let dingtalk = DingTalk::start(&["--keyword", "ops"]);
+    dingtalk.script(&json!([{"errcode": -1, "errmsg": "busy"}]));
+    let post = |content: &str| {
+        let body = json!({"msgtype": "text", "text": {"content": content}, "msgUuid": content});
+        let answer = dingtalk.post(&body).body;
+        serde_json::from_str::<Value>(&answer).expect("JSON")["errcode"].clone()
+    };
+    assert_eq!(post("ops: first"), -1);
+    assert_eq!(post("ops: second"), 0);
+    assert_eq!(post("no keyword"), 310_000);
+    assert_eq!(dingtalk.wait_until_shown("second"), "ops: second");
+    assert_eq!(dingtalk.shown(), ["ops: second"]);
+    let messages = dingtalk.messages();
+    let accepted: Vec<_> = messages.iter().map(|one| &one["accepted"]).collect();
+    assert_eq!(accepted, [false, true, false]);
 }
 
 fn is_alive(pid: u32) -> bool {

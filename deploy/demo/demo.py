@@ -17,6 +17,7 @@ ROOT = HERE.parent.parent
 sys.path.append(str(ROOT / "tests/support"))
 from leash import Leash  # ends whatever the demo started, even if the demo is killed
 
+TOKEN = "demo"
 SECRET = "SECdemo"
 # Two Python programs start on a busy machine.
 PATIENCE_SECONDS = 30
@@ -110,7 +111,7 @@ class Demo:
         said = self.folder / "dingtalk.py.out"
         child = self.start(
             "dingtalk.py", sys.executable, "-u", ROOT / "tests/support/dingtalk.py",
-            "--secret", SECRET, "--print")
+            "--token", TOKEN, "--secret", SECRET, "--print")
         self.shown = open(said, encoding="utf-8", errors="replace")
         deadline = time.monotonic() + PATIENCE_SECONDS
         while "\n" not in said.read_text(encoding="utf-8", errors="replace"):
@@ -121,7 +122,8 @@ class Demo:
         first = self.shown.readline().strip()
         if not first.startswith("listening on "):
             sys.exit(f"demo: the DingTalk stand-in said this first: {first}")
-        self.environment["DEMO_WEBHOOK"] = first.removeprefix("listening on ")
+        url = first.removeprefix("listening on ")
+        self.environment["DEMO_WEBHOOK"] = f"{url}?access_token={TOKEN}"
         return child
 
     def wait_until_it_listens(self, children):
@@ -145,11 +147,12 @@ class Demo:
         ), flush=True)
 
     def watch(self, children, begun):
-        """Passes on what people see, with the time since supervisord was started."""
+        """Passes on what people see, each message with the time since supervisord was started."""
         while True:
             now = time.monotonic() - begun
             for line in self.shown.read().splitlines():
-                print(f"{now:5.0f} s  {line}", flush=True)
+                when = f"{now:3.0f} s" if line.startswith("╭") else ""
+                print(f"{when:7}{line}", flush=True)
             if self.arguments.seconds and now >= self.arguments.seconds:
                 return
             self.check(children)

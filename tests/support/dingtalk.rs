@@ -15,6 +15,9 @@ use super::{
     wait::{PATIENCE, wait_for},
 };
 
+/// The access token that it knows.
+const TOKEN: &str = "the-token";
+
 /// A running stand-in. It ends with this value.
 #[derive(Debug)]
 pub(crate) struct DingTalk {
@@ -35,6 +38,7 @@ impl DingTalk {
                 env!("CARGO_MANIFEST_DIR"),
                 "/tests/support/dingtalk.py"
             ))
+            .args(["--token", TOKEN])
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
@@ -46,12 +50,12 @@ impl DingTalk {
         BufReader::new(child.stdout.take().expect("its output"))
             .read_line(&mut first)
             .expect("the stand-in says where it listens");
-        let webhook = first
+        let url = first
             .trim()
             .strip_prefix("listening on ")
-            .unwrap_or_else(|| panic!("the DingTalk stand-in said {first:?} first"))
-            .to_owned();
-        let address = webhook
+            .unwrap_or_else(|| panic!("the DingTalk stand-in said {first:?} first"));
+        let webhook = format!("{url}?access_token={TOKEN}");
+        let address = url
             .trim_start_matches("http://")
             .split('/')
             .next()
@@ -78,14 +82,15 @@ impl DingTalk {
         )
     }
 
-    /// Every request that it got, oldest first, refused ones too.
+    /// Every request that it got, oldest first, refused ones too: `time`, `accepted`, `refusal`,
+    /// `uuid`, `query`, `message`, `body`.
     pub(crate) fn messages(&self) -> Vec<Value> {
         self.list("/messages")
     }
 
-    /// What people saw, oldest first.
-    pub(crate) fn shown(&self) -> Vec<Value> {
-        self.list("/shown")
+    /// What people saw, oldest first: title and text of each message.
+    pub(crate) fn shown(&self) -> Vec<String> {
+        self.list("/shown").iter().filter_map(text_of).collect()
     }
 
     /// What it answers to the next requests, one entry each.
@@ -98,6 +103,12 @@ impl DingTalk {
         );
     }
 
+    /// Posts a message as a sender would.
+    pub(crate) fn post(&self, message: &Value) -> Answer {
+        let (_, path) = self.webhook.split_once(&self.address).expect("a path");
+        self.ask("POST", path, &message.to_string())
+    }
+
     /// Waits until people saw a message that contains the text, and returns it.
     pub(crate) fn wait_until_shown(&self, text: &str) -> String {
         self.wait_until_shown_within(PATIENCE, text)
@@ -107,8 +118,7 @@ impl DingTalk {
     pub(crate) fn wait_until_shown_within(&self, deadline: Duration, text: &str) -> String {
         wait_for(deadline, &format!("DingTalk to show {text:?}"), || {
             self.shown()
-                .iter()
-                .map(Value::to_string)
+                .into_iter()
                 .find(|message| message.contains(text))
         })
     }
@@ -127,6 +137,17 @@ impl DingTalk {
         ];
         exchange(stream, method, path, &headers, body).expect("the stand-in answers")
     }
+}
+
+fn text_of(shown: &Value) -> Option<String> {
+    let message = &shown["message"];
+    let part = &message[message["msgtype"].as_str()?];
+    let fields = ["title", "text", "content"];
+    let said: Vec<_> = fields
+        .iter()
+        .filter_map(|field| part[*field].as_str())
+        .collect();
+    Some(said.join("\n"))
 }
 
 impl Drop for DingTalk {
