@@ -12,6 +12,7 @@ use crate::{
     daemon::{Event, Poller, Signal, Signals, with_causes},
     engine::{Effect, Engine, Input, PollFailure},
     model::{Record, Saved},
+    supervisord::CallError,
 };
 
 /// Polls that may wait to be looked at.
@@ -54,6 +55,7 @@ pub(super) async fn watch(config: &Config) -> anyhow::Result<ExitCode> {
         };
         let outcome = poll.outcome.map_err(|error| PollFailure {
             message: with_causes(&error),
+            shutting_down: matches!(error, CallError::ShuttingDown { .. }),
         });
         let failure = outcome
             .as_ref()

@@ -251,6 +251,7 @@ impl Turn {
         self.parts.metrics.called(&server, "system.multicall", took);
         let outcome = outcome.map_err(|error| PollFailure {
             message: with_causes(&error),
+            shutting_down: matches!(error, CallError::ShuttingDown { .. }),
         });
         let failure = outcome
             .as_ref()

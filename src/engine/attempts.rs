@@ -4,24 +4,21 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Context, Effect, RetrySettings, ServerSettings, StartOutcome,
+    Context, Effect, RetrySettings, ServerSettings, Settings, StartOutcome,
     gate::Gate,
     program::Program,
     retry::{Decision, Retry},
     rules,
 };
-use crate::model::{Kind, Moment, Next, NoticeReason, ProcessState, ProgramKey, ProgramName};
+use crate::model::{Kind, Moment, Next, NoticeReason, ProgramKey, ProgramName};
 
 /// Takes the outcome of an attempt off the program's present state, and fills the budget again after
 /// it has run for long enough.
 pub(super) fn observe(key: &ProgramKey, program: &mut Program, context: &mut Context<'_>) {
-    let decision = program.retry.observe(&program.process, context.now);
+    let decision = program.retry.observe(&program.process, program.seen_at);
     carry_out(key, program, decision, context);
-    let Some(settings) = rules::retry(context.settings, &key.program) else {
-        return;
-    };
-    let runs = program.running_since.map(|since| context.now.since(since));
-    if program.process.state == ProcessState::Running && runs >= Some(settings.reset_after) {
+    let settings = rules::retry(context.settings, &key.program);
+    if settings.is_some_and(|settings| program.running_for() >= Some(settings.reset_after)) {
         program.retry.reset();
     }
 }
@@ -66,7 +63,7 @@ pub(super) fn decide(
         };
         let itself = server.itself.as_ref() == Some(&name);
         let settings = rules::retry(context.settings, &name)
-            .filter(|settings| !itself && is_eligible(&name, program, settings, context));
+            .filter(|settings| !itself && is_eligible(&name, program, settings, context.settings));
         let key = ProgramKey::new(&server.name, &name);
         if let Some(settings) = settings {
             let luck = context.rng.f64();
@@ -90,25 +87,31 @@ pub(super) fn decide(
 fn is_eligible(
     name: &ProgramName,
     program: &Program,
-    settings: &RetrySettings,
-    context: &Context<'_>,
+    retry: &RetrySettings,
+    settings: &Settings,
 ) -> bool {
-    if !rules::expected_up(context.settings, name) {
+    if !rules::expected_up(settings, name) {
         return false;
     }
-    match program.condition(context.now) {
-        Some(Kind::Fatal) => settings.on_fatal,
-        Some(Kind::UnexpectedExit) => settings.on_exited,
+    match program.condition() {
+        Some(Kind::Fatal) => retry.on_fatal,
+        Some(Kind::UnexpectedExit) => retry.on_exited,
         Some(Kind::Backoff | Kind::CrashLoop | Kind::Flapping | Kind::Unreachable) | None => false,
     }
 }
 
 fn plan_of(retry: &Retry, settings: &RetrySettings, gate: &Gate, now: Moment) -> Next {
-    let due = retry.due().map(|due| due.monotonic);
-    let guard = gate
-        .guard(now)
-        .filter(|guard| due <= Some(guard.until.monotonic));
-    retry.next(settings, guard)
+    let Some(due) = retry.due() else {
+        return retry.next(settings, None);
+    };
+    if gate.suspended {
+        return Next::Suspended;
+    }
+    let guard = gate.guard(now);
+    retry.next(
+        settings,
+        guard.filter(|guard| due.monotonic <= guard.until.monotonic),
+    )
 }
 
 fn carry_out(

@@ -5,13 +5,16 @@ use std::{
     time::Duration,
 };
 
-use super::{RetrySettings, retry::Wait};
-use crate::model::{Moment, ProgramName};
+use jiff::Timestamp;
+
+use super::{RetrySettings, Wait};
+use crate::model::{Moment, ProgramName, ProgramRecord};
 
 /// The window of `max_per_minute` and of the host guard.
 const MINUTE: Duration = Duration::from_secs(60);
-/// How soon a start is tried again that found all places taken.
-const PLACE_WAIT: Duration = Duration::from_secs(1);
+/// The most starts of one program within a minute that a restart remembers: at a `backoff` of 1 s the
+/// delays of 1, 2, 4... s leave room for six.
+const STARTS_MAX: u32 = 6;
 /// Fewer programs than this failing together say nothing about the host.
 const HOST_GUARD_LEAST: usize = 3;
 
@@ -20,6 +23,8 @@ const HOST_GUARD_LEAST: usize = 3;
 pub(super) struct Gate {
     /// Whether the last poll succeeded.
     pub reachable: bool,
+    /// Whether supervisord refused a start because it shuts down; until a poll succeeds.
+    pub suspended: bool,
     /// Starts under way.
     pub under_way: u32,
     /// Starts within the last minute.
@@ -38,6 +43,27 @@ pub(super) struct Guard {
 }
 
 impl Gate {
+    /// A gate that knows of the starts of an earlier run.
+    ///
+    /// Of several starts of one program only the last one's time is known; all of them count from
+    /// then, so that the limit is never looser than it was.
+    pub(super) fn restored(records: &[&ProgramRecord], now: Moment) -> Self {
+        let mut started: Vec<Timestamp> = Vec::new();
+        for record in records.iter().map(|record| &record.retry) {
+            if let Some(at) = record.last_attempt_at
+                && now.wall_since(at) < MINUTE
+            {
+                let times = usize::try_from(record.attempts.clamp(1, STARTS_MAX)).unwrap_or(1);
+                started.extend(std::iter::repeat_n(at.min(now.wall), times));
+            }
+        }
+        started.sort();
+        Self {
+            started: started.into_iter().map(|at| now.of_wall(at)).collect(),
+            ..Self::default()
+        }
+    }
+
     /// A program went FATAL, and not after a start of ours.
     pub(super) fn went_fatal(&mut self, program: &ProgramName, programs: usize, now: Moment) {
         self.fatal.insert(program.clone(), now);
@@ -60,20 +86,20 @@ impl Gate {
             .filter(|guard| now.monotonic < guard.until.monotonic)
     }
 
-    /// Lets one start through, or says why it waits and until when.
+    /// Lets one start through, or says why it waits, and until when where that is known.
     pub(super) fn admit(
         &mut self,
         settings: &RetrySettings,
         now: Moment,
-    ) -> Result<(), (Wait, Moment)> {
-        if !self.reachable {
-            return Err((Wait::Suspended, now.after(PLACE_WAIT)));
+    ) -> Result<(), (Wait, Option<Moment>)> {
+        if !self.reachable || self.suspended {
+            return Err((Wait::Suspended, None));
         }
         if let Some(guard) = self.guard(now) {
-            return Err((Wait::HostGuard, guard.until));
+            return Err((Wait::HostGuard, Some(guard.until)));
         }
         if self.under_way >= settings.max_concurrent {
-            return Err((Wait::Concurrency, now.after(PLACE_WAIT)));
+            return Err((Wait::Concurrency, None));
         }
         while self
             .started
@@ -83,10 +109,9 @@ impl Gate {
             self.started.pop_front();
         }
         let most = usize::try_from(settings.max_per_minute).unwrap_or(usize::MAX);
-        if let Some(oldest) = self.started.front()
-            && self.started.len() >= most
-        {
-            return Err((Wait::PerMinute, oldest.after(MINUTE)));
+        let over = self.started.len().saturating_add(1).saturating_sub(most);
+        if let Some(last) = over.checked_sub(1).and_then(|last| self.started.get(last)) {
+            return Err((Wait::PerMinute, Some(last.after(MINUTE))));
         }
         self.started.push_back(now);
         self.under_way = self.under_way.saturating_add(1);

@@ -3,19 +3,27 @@
 //! | incident | the program | then |
 //! |---|---|---|
 //! | none | something is wrong with it | opened |
+//! | none | it crashed, and its rule asks for every crash | opened |
 //! | open | something worse is wrong | escalated: the same incident, another kind |
 //! | open | RUNNING on one pid for `resolve_after` | closed: recovered |
 //! | open | ended as its configuration expects | closed: recovered |
-//! | open | STOPPED | closed: stopped by an operator |
-//! | open | not configured any more | closed: removed |
+//! | open | STOPPED, and supervisord is not about to start it | closed: stopped by an operator |
+//! | open | not configured any more, or at rest and not expected to be up any more | closed: removed |
 //! | open | anything else | goes on |
 //!
-//! Each of the first six makes one notice, written in the same batch of records as the change.
+//! Each change makes one notice, in the same batch of records. The exception is what was down at the
+//! first look ever: one digest tells of all of it.
 
-use super::{Context, Effect, program::Program, rules};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Context, Effect,
+    program::{Program, Trouble},
+    rules,
+};
 use crate::model::{
     Incident, IncidentId, Kind, Next, Notice, NoticeId, NoticeReason, Outcome, ProcessState,
-    ProgramKey, Record, ServerName, Severity,
+    ProgramKey, ProgramName, Record, ServerName, Severity,
 };
 
 /// What an incident's kind is worth unless the configuration says otherwise.
@@ -32,42 +40,63 @@ fn severity(kind: Kind) -> Severity {
 pub(super) fn assess(key: &ProgramKey, program: &mut Program, context: &mut Context<'_>) {
     let rule = rules::find(&context.settings.programs, &key.program);
     let expected_up = rule.is_none_or(|rule| rule.expected_up);
-    let condition = if expected_up {
-        program.condition(context.now)
-    } else {
-        None
-    };
-    match (
-        program.incident.as_ref().map(|incident| incident.kind),
-        condition,
-    ) {
+    let every_crash = rule.is_some_and(|rule| rule.alert_on_crash);
+    let crash = program.crash.take().filter(|_| every_crash);
+    let crashed = crash.as_ref().map(|_| Kind::UnexpectedExit);
+    let condition = program.condition().or(crashed).filter(|_| expected_up);
+    let before = program.incident.as_ref().map(|incident| incident.kind);
+    match (before, condition) {
         (None, None) => {}
-        (None, Some(kind)) => open(key, program, kind, context),
+        (None, Some(kind)) => open(key, program, kind, crash.as_ref(), context),
         (Some(before), Some(kind)) if kind > before => escalate(key, program, kind, context),
         (Some(_), Some(_)) => {}
         (Some(_), None) => {
             if let Some(outcome) = ending(program, expected_up, context) {
-                close(&mut program.incident, outcome, context);
+                close_program(program, outcome, context);
             }
+        }
+    }
+}
+
+/// Writes down the incidents that changed and tells people what they are to be told: one notice for an
+/// incident at a time, the first reason for it.
+pub(super) fn tell(programs: &mut BTreeMap<ProgramName, Program>, context: &mut Context<'_>) {
+    for program in programs.values_mut() {
+        if let Some(incident) = program.unsaved_incident() {
+            context
+                .effects
+                .push(Effect::Record(Record::Incident(incident)));
+        }
+    }
+    let mut told: BTreeSet<ProgramKey> = BTreeSet::new();
+    for (key, reason) in std::mem::take(&mut context.tell) {
+        let program = programs.get(&key.program);
+        if let Some(incident) = program.and_then(|program| program.incident.clone())
+            && told.insert(key)
+        {
+            context.notice(reason, vec![incident]);
         }
     }
 }
 
 /// How an incident ends whose program has nothing wrong with it at present; none: it goes on.
 fn ending(program: &Program, expected_up: bool, context: &Context<'_>) -> Option<Outcome> {
-    let now = context.now;
     match program.process.state {
         ProcessState::Running => {
-            let runs = program.running_since.map(|since| now.since(since));
-            (runs >= Some(context.settings.alert.resolve_after)).then_some(Outcome::Recovered)
+            let is_over = program.running_for() >= Some(context.settings.alert.resolve_after);
+            is_over.then_some(Outcome::Recovered)
         }
-        ProcessState::Stopped => Some(Outcome::StoppedByOperator),
-        ProcessState::Exited if program.expected_exit && program.is_settled(now) => {
+        // Before its first start supervisord may be about to start it, after a reload for one.
+        ProcessState::Stopped if program.process.start != 0 || program.is_settled() => {
+            Some(Outcome::StoppedByOperator)
+        }
+        ProcessState::Exited if program.expected_exit && program.is_settled() => {
             Some(Outcome::Recovered)
         }
         ProcessState::Exited | ProcessState::Fatal if !expected_up => Some(Outcome::Removed),
         ProcessState::Exited
         | ProcessState::Fatal
+        | ProcessState::Stopped
         | ProcessState::Starting
         | ProcessState::Backoff
         | ProcessState::Stopping
@@ -76,12 +105,19 @@ fn ending(program: &Program, expected_up: bool, context: &Context<'_>) -> Option
     }
 }
 
-/// Opens an incident about a program.
-pub(super) fn open(key: &ProgramKey, program: &mut Program, kind: Kind, context: &mut Context<'_>) {
+/// Opens an incident about a program, or about one `crash` of it that supervisord may have healed.
+fn open(
+    key: &ProgramKey,
+    program: &mut Program,
+    kind: Kind,
+    crash: Option<&Trouble>,
+    context: &mut Context<'_>,
+) {
     let rule = rules::find(&context.settings.programs, &key.program);
     let process = &program.process;
     let baseline = program.baseline == Some((process.start, process.stop));
-    let trouble = program.trouble.as_ref();
+    let to = crash.map_or(process.state, |crash| crash.to);
+    let trouble = crash.or(program.trouble.as_ref());
     let incident = Incident {
         id: IncidentId(context.ulid()),
         server: key.server.clone(),
@@ -95,7 +131,7 @@ pub(super) fn open(key: &ProgramKey, program: &mut Program, kind: Kind, context:
         outcome: None,
         baseline,
         from: trouble.map(|trouble| trouble.from),
-        to: Some(process.state),
+        to: Some(to),
         uptime_seconds: trouble.and_then(|trouble| trouble.uptime_seconds),
         exit: program
             .exit
@@ -139,18 +175,36 @@ fn escalate(key: &ProgramKey, program: &mut Program, kind: Kind, context: &mut C
     context.tell.push((key.clone(), NoticeReason::Escalated));
 }
 
-/// Closes an incident, whatever it is about, and tells so.
+/// Closes a program's incident and tells so, unless nobody was told that it began.
+pub(super) fn close_program(program: &mut Program, outcome: Outcome, context: &mut Context<'_>) {
+    let is_untold = program.baseline.is_some();
+    if let Some(ended) = finish(&mut program.incident, outcome, context)
+        && !(ended.baseline && is_untold)
+    {
+        context.notice(NoticeReason::Closed, vec![ended]);
+    }
+}
+
+/// Closes the incident about a supervisord that did not answer, and tells so.
 pub(super) fn close(incident: &mut Option<Incident>, outcome: Outcome, context: &mut Context<'_>) {
-    let Some(mut ended) = incident.take() else {
-        return;
-    };
+    if let Some(ended) = finish(incident, outcome, context) {
+        context.notice(NoticeReason::Closed, vec![ended]);
+    }
+}
+
+fn finish(
+    incident: &mut Option<Incident>,
+    outcome: Outcome,
+    context: &mut Context<'_>,
+) -> Option<Incident> {
+    let mut ended = incident.take()?;
     ended.closed_at = Some(context.now.wall);
     ended.outcome = Some(outcome);
     ended.next = Next::Nothing;
     context
         .effects
         .push(Effect::Record(Record::Incident(ended.clone())));
-    context.notice(NoticeReason::Closed, vec![ended]);
+    Some(ended)
 }
 
 /// An incident about a supervisord that does not answer.
@@ -185,8 +239,12 @@ pub(super) fn unreachable(server: &ServerName, error: &str, context: &mut Contex
 }
 
 impl Context<'_> {
-    /// Tells people something.
-    pub(super) fn notice(&mut self, reason: NoticeReason, incidents: Vec<Incident>) {
+    /// Tells people about incidents; severity `none` means that nobody is told.
+    pub(super) fn notice(&mut self, reason: NoticeReason, mut incidents: Vec<Incident>) {
+        incidents.retain(|incident| incident.severity != Severity::None);
+        if incidents.is_empty() {
+            return;
+        }
         let id = NoticeId(self.ulid());
         let notice = Notice {
             id,

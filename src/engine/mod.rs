@@ -10,32 +10,36 @@
 //! | `incident` | when an incident opens, escalates and closes |
 //! | `retry`, `backoff` | when a program is started, and what came of it |
 //! | `attempts` | the same for all programs of a supervisord at once |
+//! | `outcome` | what can come of a start, and why one may wait |
 //! | `gate` | what holds all starts of a supervisord back |
-//! | `server` | what a poll of one supervisord means: generations, the baseline, not answering |
+//! | `server` | what a poll of one supervisord means: generations, the baseline |
+//! | `silence` | when a supervisord that does not answer is an incident |
 //! | `rules` | which of people's wishes apply to a program |
 //! | `view` | how it all looks from outside |
 //!
 //! Its invariant: every change that must survive a restart is in the same batch of effects as the
-//! [`Effect::Record`] that writes it down, before the [`Effect::Start`] or [`Effect::Notice`] that
-//! follows from it.
+//! [`Effect::Record`] that writes it down, and the records come first. What is concluded from time is
+//! concluded from looks: a state that was last seen before a limit passed has not outlasted it.
 
 mod attempts;
 mod backoff;
 mod gate;
 mod incident;
+mod outcome;
 mod program;
 mod retry;
 mod rules;
 mod server;
 mod settings;
+mod silence;
 mod tracker;
 mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ulid::Ulid;
 
-pub use retry::{AttemptOutcome, StartOutcome, Wait};
+pub use outcome::{AttemptOutcome, StartOutcome, Wait};
 pub use rules::expected_up;
 pub use settings::{
     AlertSettings, ProgramRule, RetryRule, RetrySettings, ServerSettings, Settings,
@@ -83,6 +87,8 @@ pub enum Input {
 pub struct PollFailure {
     /// Why, in one sentence.
     pub message: String,
+    /// Whether supervisord answered that it is shutting down (fault 6), as it does in a reload.
+    pub shutting_down: bool,
 }
 
 /// Something to be done.
@@ -138,6 +144,9 @@ pub struct Engine {
     settings: Settings,
     rng: fastrand::Rng,
     servers: BTreeMap<ServerName, Server>,
+    /// Those that an earlier run knew and that are not configured any more, until that is written
+    /// down.
+    orphans: Vec<Server>,
 }
 
 /// What the parts of the engine work with while one input is handled.
@@ -170,7 +179,10 @@ impl Engine {
                 )
             })
             .collect();
+        let orphans = orphans(&settings, saved);
+        let orphans = orphans.map(|orphan| Server::restored(orphan, saved, now));
         Self {
+            orphans: orphans.collect(),
             settings,
             rng: fastrand::Rng::with_seed(seed),
             servers,
@@ -257,7 +269,29 @@ impl Engine {
             tell: Vec::new(),
             now,
         };
+        for mut orphan in std::mem::take(&mut self.orphans) {
+            orphan.forget(&mut context);
+        }
         act(&mut self.servers, &mut context);
-        context.effects
+        let mut effects = context.effects;
+        effects.sort_by_key(|effect| !matches!(effect, Effect::Record(_)));
+        effects
     }
+}
+
+/// The supervisords of which something is written down though they are not configured.
+fn orphans(settings: &Settings, saved: &Saved) -> impl Iterator<Item = ServerSettings> {
+    let programs = saved.programs.iter().map(|record| &record.key.server);
+    let open = saved.incidents.iter().filter(|incident| incident.is_open());
+    let mut names: BTreeSet<_> = programs
+        .chain(open.map(|incident| &incident.server))
+        .collect();
+    for server in &settings.servers {
+        names.remove(&server.name);
+    }
+    names.into_iter().map(|name| ServerSettings {
+        name: name.clone(),
+        must_answer: false,
+        itself: None,
+    })
 }

@@ -11,13 +11,13 @@ use jiff::Timestamp;
 use super::{
     retry::Retry,
     tracker::{self, Circumstances, Step},
+    view,
 };
 use crate::model::{
-    Cause, Counters, Exit, Incident, Kind, Moment, Process, ProcessState, ProgramKey,
-    ProgramRecord, SeenBy, Transition,
+    Cause, Counters, Exit, Incident, Kind, Moment, Process, ProcessState, ProgramKey, ProgramRecord,
 };
 
-/// How long a program must rest in EXITED for supervisord to be done with it: under autorestart it
+/// How long a program must rest between two looks for supervisord to be done with it: under autorestart it
 /// starts the program again within one pass of its loop, which takes a second at most.
 pub(super) const SETTLED_AFTER: Duration = Duration::from_secs(3);
 /// How often it must have been seen so.
@@ -38,73 +38,99 @@ pub(super) struct Program {
     pub exit: Option<Exit>,
     /// Whether its end in EXITED was one that its configuration expects.
     pub expected_exit: bool,
-    /// What it fails with, from leaving RUNNING or failing to start until it runs again.
+    /// How it came to fail, from leaving RUNNING or failing to start until it runs again.
     pub trouble: Option<Trouble>,
-    /// Since when its present pid has been RUNNING.
-    pub running_since: Option<Moment>,
-    /// `start` and `stop` as they were when supervigil first looked at this supervisord.
+    /// A crash that the last look proved, whatever became of the program after it.
+    pub crash: Option<Trouble>,
+    /// `start` and `stop` as they were when supervigil first looked at this supervisord; none once
+    /// what was down then has been told.
     pub baseline: Option<(i64, i64)>,
     /// Who started the life that goes on, or that ended last.
     pub started_by: Cause,
     /// What was written down of it last.
     saved: Option<ProgramRecord>,
     saved_incident: Option<Incident>,
+    /// When it was looked at last. All that is concluded from time lies between looks.
+    pub seen_at: Moment,
     rest_since: Moment,
     rest_looks: u32,
+    /// Since when its present pid has been seen RUNNING.
+    running_since: Option<Moment>,
+    /// Since when it has been failing to start.
+    failing_since: Option<Moment>,
 }
 
 /// The way into a failure.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Trouble {
-    pub since: Moment,
     pub from: ProcessState,
+    pub to: ProcessState,
     pub uptime_seconds: Option<u64>,
     pub exit: Option<Exit>,
 }
 
+impl Trouble {
+    fn of(step: &Step) -> Self {
+        Self {
+            from: step.from,
+            to: step.to,
+            uptime_seconds: step.uptime_seconds,
+            exit: step.exit,
+        }
+    }
+}
+
 impl Program {
     /// A program at the first look at it.
-    pub(super) fn first_seen(process: Process, retry: Retry, now: Moment) -> Self {
-        let state_since = since(&process, now);
-        Self::resting(process, state_since, Counters::default(), retry, now)
+    pub(super) fn first_seen(process: Process, now: Moment) -> Self {
+        let state_since = view::since(&process, now);
+        let mut program = Self::resting(process, state_since, now);
+        program.note_state(now);
+        program
     }
 
     /// A program as an earlier run of supervigil left it.
-    pub(super) fn restored(record: ProgramRecord, now: Moment) -> Self {
-        let retry = Retry::restored(record.retry);
-        Self::resting(
-            record.process,
-            record.state_since,
-            record.counters,
-            retry,
-            now,
-        )
-    }
-
-    fn resting(
-        process: Process,
-        state_since: Timestamp,
-        counters: Counters,
-        retry: Retry,
+    pub(super) fn restored(
+        record: &ProgramRecord,
+        incident: Option<Incident>,
         now: Moment,
     ) -> Self {
-        let running_since = (process.state == ProcessState::Running).then_some(now);
+        let program = Self::resting(record.process.clone(), record.state_since, now);
+        let started_by = if record.retry.under_way {
+            Cause::Retry
+        } else {
+            Cause::Unknown
+        };
+        Self {
+            started_by,
+            counters: record.counters.clone(),
+            retry: Retry::restored(record.retry.clone(), &record.process, now),
+            saved_incident: incident.clone(),
+            incident,
+            ..program
+        }
+    }
+
+    fn resting(process: Process, state_since: Timestamp, now: Moment) -> Self {
         Self {
             exit: tracker::exit_of(&process),
             expected_exit: process.spawn_error.is_empty(),
+            process,
+            state_since,
+            counters: Counters::default(),
+            incident: None,
+            retry: Retry::default(),
             trouble: None,
-            running_since,
+            crash: None,
             baseline: None,
             started_by: Cause::Unknown,
             saved: None,
             saved_incident: None,
+            seen_at: now,
             rest_since: now,
             rest_looks: 1,
-            process,
-            state_since,
-            counters,
-            incident: None,
-            retry,
+            running_since: None,
+            failing_since: None,
         }
     }
 
@@ -118,27 +144,24 @@ impl Program {
         let about = Circumstances {
             same_supervisord,
             retrying: self.retry.may_have_started(),
-            settled: self.is_settled(now),
+            settled: self.is_settled(),
             started_by: self.started_by,
         };
         let steps = tracker::infer(&self.process, &later, about);
         self.count_look(&later, same_supervisord, now);
-        let new_life = later.pid != self.process.pid;
-        self.process = later;
-        for step in &steps {
-            self.take(step, now);
-        }
-        if self.process.state != ProcessState::Running {
+        if later.pid != self.process.pid {
             self.running_since = None;
-        } else if new_life || self.running_since.is_none() {
-            self.running_since = Some(now);
         }
-        if matches!(
-            self.process.state,
-            ProcessState::Running | ProcessState::Stopped
-        ) {
-            self.trouble = None;
+        self.process = later;
+        self.seen_at = now;
+        self.crash = None;
+        for step in &steps {
+            self.take(step);
         }
+        if !steps.is_empty() {
+            self.state_since = now.wall;
+        }
+        self.note_state(now);
         self.exit = tracker::exit_of(&self.process);
         self.expected_exit = self.process.spawn_error.is_empty();
         steps
@@ -157,11 +180,18 @@ impl Program {
         }
     }
 
-    fn take(&mut self, step: &Step, now: Moment) {
-        self.state_since = now.wall;
+    fn take(&mut self, step: &Step) {
         self.count(step);
-        if step.started() {
+        // supervisord's own retries are part of the start that began them.
+        if step.started() && step.from != ProcessState::Backoff {
             self.started_by = step.cause;
+        }
+        if step.died && step.cause == Cause::Crash {
+            self.crash = Some(Trouble::of(step));
+        }
+        if matches!(step.cause, Cause::Operator | Cause::SupervisordRestart) {
+            self.trouble = None;
+            self.failing_since = None;
         }
         let fails = match step.to {
             ProcessState::Exited | ProcessState::Backoff | ProcessState::Fatal => true,
@@ -173,13 +203,31 @@ impl Program {
             | ProcessState::Unrecognised(_) => false,
         };
         if fails {
-            let trouble = self.trouble.get_or_insert(Trouble {
-                since: now,
-                from: step.from,
-                uptime_seconds: step.uptime_seconds,
-                exit: None,
-            });
+            let trouble = self.trouble.get_or_insert_with(|| Trouble::of(step));
             trouble.exit = step.exit.or(trouble.exit);
+        }
+    }
+
+    /// Starts and stops the clocks that go by the state.
+    fn note_state(&mut self, now: Moment) {
+        match self.process.state {
+            ProcessState::Running => {
+                self.running_since.get_or_insert(now);
+                self.failing_since = None;
+                self.trouble = None;
+            }
+            ProcessState::Stopped => {
+                self.failing_since = None;
+                self.trouble = None;
+            }
+            ProcessState::Exited | ProcessState::Fatal => self.failing_since = None,
+            ProcessState::Backoff => {
+                self.failing_since.get_or_insert(now);
+            }
+            ProcessState::Starting
+            | ProcessState::Stopping
+            | ProcessState::Unknown
+            | ProcessState::Unrecognised(_) => {}
         }
     }
 
@@ -212,28 +260,34 @@ impl Program {
     }
 
     /// Whether it has rested for so long that supervisord will not move it by itself.
-    pub(super) fn is_settled(&self, now: Moment) -> bool {
-        self.rest_looks >= SETTLED_LOOKS && now.since(self.rest_since) >= SETTLED_AFTER
+    pub(super) fn is_settled(&self) -> bool {
+        self.rest_looks >= SETTLED_LOOKS && self.seen_at.since(self.rest_since) >= SETTLED_AFTER
     }
 
     /// Whether it is too early to say if it stays down.
-    pub(super) fn is_undecided(&self, now: Moment) -> bool {
-        self.process.state == ProcessState::Exited && !self.expected_exit && !self.is_settled(now)
+    pub(super) fn is_undecided(&self) -> bool {
+        self.process.state == ProcessState::Exited && !self.expected_exit && !self.is_settled()
+    }
+
+    /// How long it has been seen RUNNING on one pid; none: it is not RUNNING.
+    pub(super) fn running_for(&self) -> Option<Duration> {
+        let since = self.running_since?;
+        (self.process.state == ProcessState::Running).then(|| self.seen_at.since(since))
     }
 
     /// What is wrong with it at present, for a program that should be up.
-    pub(super) fn condition(&self, now: Moment) -> Option<Kind> {
+    pub(super) fn condition(&self) -> Option<Kind> {
+        let fails_for = self.failing_since.map(|since| self.seen_at.since(since));
         match self.process.state {
             ProcessState::Fatal => Some(Kind::Fatal),
-            ProcessState::Exited if !self.expected_exit && self.is_settled(now) => {
+            ProcessState::Exited if !self.expected_exit && self.is_settled() => {
                 Some(Kind::UnexpectedExit)
             }
-            ProcessState::Backoff | ProcessState::Starting => self
-                .trouble
-                .as_ref()
-                .is_some_and(|trouble| now.since(trouble.since) >= BACKOFF_AFTER)
-                .then_some(Kind::Backoff),
-            ProcessState::Exited
+            // In STARTING it may be about to succeed.
+            ProcessState::Backoff if fails_for >= Some(BACKOFF_AFTER) => Some(Kind::Backoff),
+            ProcessState::Backoff
+            | ProcessState::Starting
+            | ProcessState::Exited
             | ProcessState::Stopped
             | ProcessState::Running
             | ProcessState::Stopping
@@ -269,51 +323,5 @@ impl Program {
         }
         self.saved_incident.clone_from(&self.incident);
         self.incident.clone()
-    }
-}
-
-/// The public form of a step.
-pub(super) fn transition(
-    key: &ProgramKey,
-    step: &Step,
-    process: &Process,
-    now: Moment,
-) -> Transition {
-    Transition {
-        time: now.wall,
-        server: key.server.clone(),
-        group: key.program.group.to_string(),
-        name: key.program.name.to_string(),
-        from: step.from,
-        to: step.to,
-        pid: step.pid,
-        uptime_seconds: step.uptime_seconds,
-        exit: step.exit,
-        expected: step.expected,
-        cause: step.cause,
-        seen_by: SeenBy::Poll,
-        spawn_error: if step.to == process.state {
-            process.spawn_error.clone()
-        } else {
-            String::new()
-        },
-    }
-}
-
-/// Since when a program has been in the state that a first look shows: as far as supervisord's own
-/// times tell, else the present.
-fn since(process: &Process, now: Moment) -> Timestamp {
-    let at = match process.state {
-        ProcessState::Running | ProcessState::Starting => process.start,
-        ProcessState::Stopped | ProcessState::Exited => process.stop,
-        ProcessState::Backoff
-        | ProcessState::Stopping
-        | ProcessState::Fatal
-        | ProcessState::Unknown
-        | ProcessState::Unrecognised(_) => process.start.max(process.stop),
-    };
-    match Timestamp::from_second(at) {
-        Ok(time) if at != 0 => time,
-        Ok(_) | Err(_) => now.wall,
     }
 }

@@ -6,16 +6,20 @@
 //! |---|---|---|
 //! | idle | the program is down for good | due, after a delay that doubles |
 //! | due | its time has come and the gate is open | starting; the budget is less by one |
-//! | due | the program is not down any more, or somebody acted on it | idle |
-//! | starting | supervisord answered | observing, or due again, or idle |
+//! | due | its time has come and the gate is shut | blocked, with the reason |
+//! | blocked | the gate is open | starting; the budget is less by one |
+//! | due, blocked | the program is not down any more | idle |
+//! | starting | supervisord answered | observing, or idle |
 //! | observing | it runs, or is down again | idle, with the attempt's outcome |
+//! | any | somebody else acted on the program | idle, with a full budget |
 //!
-//! Every wait has a [`Wait`], which logs, metrics and messages render.
+//! Every wait has a [`Wait`], which logs, metrics and messages render. The record says all of it that
+//! a restart of supervigil must not lose: an attempt under way goes on being observed.
 
 use std::time::Duration;
 
 use super::{
-    RetrySettings, backoff,
+    AttemptOutcome, RetrySettings, StartOutcome, Wait, backoff,
     gate::{Gate, Guard},
 };
 use crate::model::{Moment, Next, Process, ProcessState, RetryRecord};
@@ -23,8 +27,9 @@ use crate::model::{Moment, Next, Process, ProcessState, RetryRecord};
 /// How long an attempt may take before it counts as lost. Four spawns of a program with
 /// `startsecs=120` take eight minutes.
 const ATTEMPT_LIMIT: Duration = Duration::from_secs(30 * 60);
-/// How long supervisord may still show the old state after it has accepted a start.
-const STALE_LOOK: Duration = Duration::from_secs(3);
+/// How old a look may be that is taken in after a start was accepted: longer than a poll that began
+/// before it can take (`timeout` is 5 s by default). Such a look shows the program as it was.
+const STALE_LOOK: Duration = Duration::from_secs(30);
 
 /// One program's retries.
 #[derive(Debug, Default)]
@@ -38,84 +43,20 @@ enum Plan {
     #[default]
     Idle,
     Due(Moment),
+    Blocked {
+        due: Moment,
+        why: Wait,
+        /// When the gate opens by itself; none: when something else happens.
+        until: Option<Moment>,
+    },
     Starting {
         start_before: i64,
     },
     Observing {
         since: Moment,
-        start_before: i64,
+        /// The `start` of the failure that the attempt answers; none once another was seen.
+        start_before: Option<i64>,
     },
-}
-
-/// How an attempt ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AttemptOutcome {
-    /// The program runs.
-    Running,
-    /// It went down again.
-    Failed,
-    /// supervisord refused to start it.
-    Fault,
-    /// Neither was seen in time.
-    Timeout,
-}
-
-impl AttemptOutcome {
-    /// The name in labels and logs.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Failed => "failed",
-            Self::Fault => "fault",
-            Self::Timeout => "timeout",
-        }
-    }
-}
-
-/// Why a start that was due did not take place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wait {
-    /// So many programs failed at once that it is the host's trouble.
-    HostGuard,
-    /// As many starts as allowed are under way.
-    Concurrency,
-    /// As many starts as allowed took place within the last minute.
-    PerMinute,
-    /// supervisord does not answer or is shutting down.
-    Suspended,
-    /// The program was not in the state that the plan was made for.
-    Changed,
-}
-
-impl Wait {
-    /// The name in labels and logs.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::HostGuard => "host_guard",
-            Self::Concurrency => "concurrency",
-            Self::PerMinute => "rate",
-            Self::Suspended => "suspended",
-            Self::Changed => "changed",
-        }
-    }
-}
-
-/// What supervisord made of a start.
-#[derive(Debug, Clone, PartialEq)]
-pub enum StartOutcome {
-    /// It spawned the program, found it started already, or tried and failed (`SPAWN_ERROR`,
-    /// `ABNORMAL_TERMINATION`): what came of it shows in the polls.
-    Observe,
-    /// The program had changed when it was read again right before the call; nothing was called.
-    Changed,
-    /// The command is missing or not executable; supervisord's words.
-    NeedsHuman(String),
-    /// supervisord is shutting down; nothing was started.
-    ShuttingDown,
-    /// supervisord knows no such program.
-    Gone,
-    /// It refused for another reason, or the call failed; in one sentence.
-    Failed(String),
 }
 
 /// What the retries of a program come to, at one look.
@@ -134,33 +75,63 @@ pub(super) enum Decision {
 }
 
 impl Retry {
-    pub(super) fn restored(record: RetryRecord) -> Self {
-        Self {
-            record,
-            plan: Plan::Idle,
-        }
+    /// The retries of a program that was seen last as `process`, from what was written down.
+    pub(super) fn restored(record: RetryRecord, process: &Process, now: Moment) -> Self {
+        let begun = record.last_attempt_at.filter(|_| record.under_way);
+        let start_before = match process.state {
+            ProcessState::Fatal | ProcessState::Exited => Some(process.start),
+            ProcessState::Stopped
+            | ProcessState::Starting
+            | ProcessState::Running
+            | ProcessState::Backoff
+            | ProcessState::Stopping
+            | ProcessState::Unknown
+            | ProcessState::Unrecognised(_) => None,
+        };
+        let plan = begun.map_or(Plan::Idle, |at| Plan::Observing {
+            since: now.of_wall(at.min(now.wall)),
+            start_before,
+        });
+        Self { record, plan }
     }
 
     /// Whether a start that is seen at present may be ours.
     pub(super) fn may_have_started(&self) -> bool {
-        matches!(self.plan, Plan::Starting { .. } | Plan::Observing { .. })
+        match self.plan {
+            Plan::Starting { .. } | Plan::Observing { .. } => true,
+            Plan::Idle | Plan::Due(_) | Plan::Blocked { .. } => false,
+        }
     }
 
     /// Somebody else acted on the program: it is theirs, with a full budget.
     pub(super) fn reset(&mut self) {
-        *self = Self::default();
+        self.plan = Plan::Idle;
+        self.record = RetryRecord {
+            // The limit per minute counts it all the same.
+            last_attempt_at: self.record.last_attempt_at,
+            ..RetryRecord::default()
+        };
     }
 
-    /// When the next start is due.
+    /// When the next start is due; in the past where it is held back.
     pub(super) fn due(&self) -> Option<Moment> {
         match self.plan {
-            Plan::Due(at) => Some(at),
+            Plan::Due(at) | Plan::Blocked { due: at, .. } => Some(at),
             Plan::Idle | Plan::Starting { .. } | Plan::Observing { .. } => None,
         }
     }
 
-    /// Takes an attempt's outcome off the plan, once the program shows it.
-    pub(super) fn observe(&mut self, process: &Process, now: Moment) -> Decision {
+    /// When the plan is to be looked at again though nothing happens.
+    pub(super) fn wake(&self) -> Option<Moment> {
+        match self.plan {
+            Plan::Due(at) => Some(at),
+            Plan::Blocked { until, .. } => until,
+            Plan::Idle | Plan::Starting { .. } | Plan::Observing { .. } => None,
+        }
+    }
+
+    /// Takes an attempt's outcome off the plan, once the look at the program at `seen_at` shows it.
+    pub(super) fn observe(&mut self, process: &Process, seen_at: Moment) -> Decision {
         let Plan::Observing {
             since,
             start_before,
@@ -168,36 +139,25 @@ impl Retry {
         else {
             return Decision::Rest;
         };
-        let waited = now.since(since);
+        let waited = seen_at.since(since);
         let outcome = match process.state {
-            ProcessState::Running => AttemptOutcome::Running,
-            ProcessState::Fatal | ProcessState::Exited
-                if process.start != start_before || waited >= STALE_LOOK =>
-            {
-                AttemptOutcome::Failed
+            ProcessState::Running => Some(AttemptOutcome::Running),
+            ProcessState::Fatal | ProcessState::Exited => {
+                let is_new = Some(process.start) != start_before || waited >= STALE_LOOK;
+                is_new.then_some(AttemptOutcome::Failed)
             }
-            ProcessState::Fatal
-            | ProcessState::Exited
-            | ProcessState::Stopped
+            ProcessState::Stopped
             | ProcessState::Starting
             | ProcessState::Backoff
             | ProcessState::Stopping
             | ProcessState::Unknown
-            | ProcessState::Unrecognised(_)
-                if waited < ATTEMPT_LIMIT =>
-            {
-                return Decision::Rest;
-            }
-            ProcessState::Fatal
-            | ProcessState::Exited
-            | ProcessState::Stopped
-            | ProcessState::Starting
-            | ProcessState::Backoff
-            | ProcessState::Stopping
-            | ProcessState::Unknown
-            | ProcessState::Unrecognised(_) => AttemptOutcome::Timeout,
+            | ProcessState::Unrecognised(_) => None,
         };
-        self.plan = Plan::Idle;
+        let late = (waited >= ATTEMPT_LIMIT).then_some(AttemptOutcome::Timeout);
+        let Some(outcome) = outcome.or(late) else {
+            return Decision::Rest;
+        };
+        self.conclude();
         Decision::Ended(outcome)
     }
 
@@ -210,44 +170,52 @@ impl Retry {
         luck: f64,
         now: Moment,
     ) -> Decision {
-        match self.plan {
-            Plan::Starting { .. } | Plan::Observing { .. } => Decision::Rest,
-            Plan::Idle => self.plan_next(settings, luck, now),
-            Plan::Due(at) if now.monotonic < at.monotonic => Decision::Rest,
-            Plan::Due(_) => match gate.admit(settings, now) {
-                Ok(()) => {
-                    self.plan = Plan::Starting { start_before };
-                    self.record.attempts = self.record.attempts.saturating_add(1);
-                    self.record.last_attempt_at = Some(now.wall);
-                    self.record.next_attempt_at = None;
-                    Decision::Start
-                }
-                Err((why, until)) => {
-                    self.plan_at(until);
-                    Decision::Wait(why)
-                }
-            },
+        let (due, told) = match self.plan {
+            Plan::Starting { .. } | Plan::Observing { .. } => return Decision::Rest,
+            Plan::Idle => return self.plan_next(settings, luck, now),
+            Plan::Due(at) if now.monotonic < at.monotonic => return Decision::Rest,
+            Plan::Due(at) => (at, None),
+            Plan::Blocked { due, why, .. } => (due, Some(why)),
+        };
+        let Err((why, until)) = gate.admit(settings, now) else {
+            self.plan = Plan::Starting { start_before };
+            self.record.attempts = self.record.attempts.saturating_add(1);
+            self.record.last_attempt_at = Some(now.wall);
+            self.record.next_attempt_at = None;
+            self.record.under_way = true;
+            return Decision::Start;
+        };
+        self.plan = Plan::Blocked { due, why, until };
+        if let Some(until) = until {
+            self.record.next_attempt_at = Some(until.wall);
+        }
+        if told == Some(why) {
+            Decision::Rest
+        } else {
+            Decision::Wait(why)
         }
     }
 
     fn plan_next(&mut self, settings: &RetrySettings, luck: f64, now: Moment) -> Decision {
-        if let Some(at) = self.record.next_attempt_at {
-            self.plan_at(now.of_wall(at));
-            return Decision::Rest;
-        }
         let spent = self.record.attempts >= settings.max_attempts;
-        let wait = if self.record.needs_human.is_some() {
-            Some(backoff::vary(settings.backoff_max, settings.jitter, luck))
-        } else if spent {
+        let wait = if spent {
             settings
                 .probe_interval
                 .map(|plain| backoff::vary(plain, settings.jitter, luck))
+        } else if self.record.needs_human.is_some() {
+            Some(backoff::vary(settings.backoff_max, settings.jitter, luck))
         } else {
             Some(backoff::delay(settings, self.record.attempts, luck))
         };
-        if let Some(wait) = wait {
-            self.plan_at(now.after(wait));
-        }
+        let at = wait.map(|wait| {
+            let fresh = now.after(wait);
+            // A plan that was written down holds, but for a wall clock that was set back since.
+            let kept = self.record.next_attempt_at.map(|at| now.of_wall(at));
+            kept.filter(|kept| kept.monotonic < fresh.monotonic)
+                .unwrap_or(fresh)
+        });
+        self.record.next_attempt_at = at.map(|at| at.wall);
+        self.plan = at.map_or(Plan::Idle, Plan::Due);
         if spent && !self.record.exhausted {
             self.record.exhausted = true;
             return Decision::Exhausted;
@@ -255,14 +223,9 @@ impl Retry {
         Decision::Rest
     }
 
-    fn plan_at(&mut self, at: Moment) {
-        self.plan = Plan::Due(at);
-        self.record.next_attempt_at = Some(at.wall);
-    }
-
     /// Nothing is to be started: the program is not down for good.
     pub(super) fn stand_down(&mut self) {
-        if let Plan::Due(_) = self.plan {
+        if !self.may_have_started() {
             self.plan = Plan::Idle;
         }
         self.record.next_attempt_at = None;
@@ -273,25 +236,27 @@ impl Retry {
         let Plan::Starting { start_before } = self.plan else {
             return Decision::Rest;
         };
-        self.plan = Plan::Idle;
+        if *outcome == StartOutcome::Observe {
+            self.record.needs_human = None;
+            self.plan = Plan::Observing {
+                since: now,
+                start_before: Some(start_before),
+            };
+            return Decision::Rest;
+        }
+        self.conclude();
         match outcome {
-            StartOutcome::Observe => {
-                self.plan = Plan::Observing {
-                    since: now,
-                    start_before,
-                };
-                self.record.needs_human = None;
-                Decision::Rest
-            }
+            StartOutcome::Observe => Decision::Rest,
             StartOutcome::Changed => {
-                self.record.attempts = self.record.attempts.saturating_sub(1);
+                self.refund();
                 Decision::Wait(Wait::Changed)
             }
             StartOutcome::ShuttingDown => {
-                self.record.attempts = self.record.attempts.saturating_sub(1);
+                self.refund();
                 Decision::Wait(Wait::Suspended)
             }
             StartOutcome::NeedsHuman(why) => {
+                self.refund();
                 self.record.needs_human = Some(why.clone());
                 Decision::Ended(AttemptOutcome::Fault)
             }
@@ -301,6 +266,16 @@ impl Retry {
             }
             StartOutcome::Failed(_) => Decision::Ended(AttemptOutcome::Fault),
         }
+    }
+
+    fn conclude(&mut self) {
+        self.plan = Plan::Idle;
+        self.record.under_way = false;
+    }
+
+    /// Nothing was spawned: the attempt does not count.
+    fn refund(&mut self) {
+        self.record.attempts = self.record.attempts.saturating_sub(1);
     }
 
     /// What supervigil does next about a failed program, in the words that people are told.

@@ -1,23 +1,20 @@
 //! What a poll of one supervisord means.
 //!
-//! Owns the programs of one supervisord, and what concerns it as a whole: whether it answers, whether
-//! it is the same run of it, and the baseline, which is what was already down when supervigil looked
+//! Owns the programs of one supervisord, and what concerns it as a whole: whether it is the same run of
+//! it as before, and the baseline, which is what was already down when supervigil looked
 //! for the first time ever. That is told in one digest instead of a notice each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use super::{
-    Context, Effect, PollFailure, ServerSettings, Settings, StartOutcome, attempts,
-    gate::Gate,
-    incident,
-    program::{self, Program},
-    retry::Retry,
+    Context, Effect, PollFailure, ServerSettings, Settings, StartOutcome, attempts, gate::Gate,
+    incident, program::Program, silence::Silence, tracker::Step, view,
 };
 use crate::model::{
-    Cause, Identity, Incident, IncidentId, Moment, NoticeReason, Outcome, Process, ProcessState,
-    ProgramKey, ProgramName, Record, Saved, ServerName, ServerRecord, Snapshot,
+    Cause, Identity, IncidentId, Moment, NoticeReason, Outcome, Process, ProcessState, ProgramKey,
+    ProgramName, Record, Saved, ServerName, ServerRecord, Snapshot,
 };
 
 /// One supervisord and its programs.
@@ -28,11 +25,9 @@ pub(super) struct Server {
     pub seen_since: Option<Timestamp>,
     pub restarts: u64,
     pub last_success_at: Option<Timestamp>,
-    pub error: Option<String>,
-    pub unreachable: Option<Incident>,
+    pub silence: Silence,
     pub programs: BTreeMap<ProgramName, Program>,
     pub gate: Gate,
-    failing_since: Option<Moment>,
     /// Whether what was down at the first look ever is told already.
     known: bool,
     /// Whether this run of supervigil has had a look yet.
@@ -43,42 +38,35 @@ impl Server {
     /// A supervisord as an earlier run left it, if there was one.
     pub(super) fn restored(settings: ServerSettings, saved: &Saved, now: Moment) -> Self {
         let name = settings.name.clone();
-        let record = saved.servers.iter().find(|record| record.server == name);
-        let mut programs: BTreeMap<_, _> = saved
-            .programs
-            .iter()
-            .filter(|record| record.key.server == name)
-            .map(|record| {
-                (
-                    record.key.program.clone(),
-                    Program::restored(record.clone(), now),
-                )
-            })
-            .collect();
-        let mut unreachable = None;
-        let ours = |incident: &&Incident| incident.server == name && incident.is_open();
-        for incident in saved.incidents.iter().filter(ours) {
-            match &incident.program {
-                None => unreachable = Some(incident.clone()),
-                Some(program) => {
-                    if let Some(program) = programs.get_mut(program) {
-                        program.incident = Some(incident.clone());
-                    }
-                }
+        let server = saved.servers.iter().find(|record| record.server == name);
+        let mut open = BTreeMap::new();
+        for incident in &saved.incidents {
+            if incident.server == name && incident.is_open() {
+                open.insert(incident.program.as_ref(), incident.clone());
             }
+        }
+        let records = saved.programs.iter();
+        let records: Vec<_> = records.filter(|record| record.key.server == name).collect();
+        let mut programs = BTreeMap::new();
+        for record in &records {
+            let name = &record.key.program;
+            let mut program = Program::restored(record, open.remove(&Some(name)), now);
+            // An earlier run ended between its first look and the digest.
+            if server.is_none() {
+                program.baseline = Some((record.process.start, record.process.stop));
+            }
+            programs.insert(name.clone(), program);
         }
         Self {
             settings,
-            identity: record.map(|record| record.identity.clone()),
-            seen_since: record.map(|record| record.seen_since),
-            restarts: record.map_or(0, |record| record.restarts),
+            identity: server.map(|record| record.identity.clone()),
+            seen_since: server.map(|record| record.seen_since),
+            restarts: server.map_or(0, |record| record.restarts),
             last_success_at: None,
-            error: None,
-            unreachable,
+            silence: Silence::restored(open.remove(&None)),
             programs,
-            gate: Gate::default(),
-            failing_since: None,
-            known: record.is_some(),
+            gate: Gate::restored(&records, now),
+            known: server.is_some(),
             looked: false,
         }
     }
@@ -88,11 +76,10 @@ impl Server {
     }
 
     pub(super) fn polled(&mut self, snapshot: Snapshot, context: &mut Context<'_>) {
-        self.error = None;
-        self.failing_since = None;
+        self.silence.broken(context);
         self.last_success_at = Some(context.now.wall);
         self.gate.reachable = true;
-        incident::close(&mut self.unreachable, Outcome::Recovered, context);
+        self.gate.suspended = false;
 
         let first_look = !std::mem::replace(&mut self.looked, true);
         let same = self
@@ -113,55 +100,61 @@ impl Server {
         first_look: bool,
         context: &mut Context<'_>,
     ) -> bool {
-        let now = context.now;
         let (mut surviving, mut recreated) = (0_usize, 0_usize);
         let total = processes.len();
+        let is_baseline = first_look && !self.known;
         for process in processes {
             let name = process.program.clone();
-            let pair = (process.start, process.stop);
-            let program = match self.programs.remove(&name) {
-                Some(mut program) => {
-                    let had_life = program.process.start != 0;
-                    let steps = program.observe(process, same, now);
-                    let key = ProgramKey::new(&self.settings.name, &name);
-                    let anew = steps
-                        .iter()
-                        .any(|step| step.cause == Cause::SupervisordRestart);
-                    surviving = surviving.saturating_add(usize::from(had_life));
-                    recreated = recreated.saturating_add(usize::from(had_life && anew));
-                    for step in &steps {
-                        let transition = program::transition(&key, step, &program.process, now);
-                        context
-                            .effects
-                            .push(Effect::Record(Record::Transition(transition)));
-                        if matches!(step.cause, Cause::Operator | Cause::SupervisordRestart) {
-                            program.retry.reset();
-                        }
-                        if step.to == ProcessState::Fatal && program.started_by != Cause::Retry {
-                            self.gate.went_fatal(&name, total, now);
-                        }
-                    }
-                    program
-                }
-                None => Program::first_seen(process, Retry::default(), now),
-            };
-            let program = self.programs.entry(name).or_insert(program);
-            if first_look && !self.known {
-                program.baseline = Some(pair);
+            let baseline = is_baseline.then_some((process.start, process.stop));
+            if let Some(program) = self.programs.get_mut(&name) {
+                let had_life = program.process.start != 0;
+                let steps = program.observe(process, same, context.now);
+                program.baseline = baseline.or(program.baseline);
+                let anew = |step: &Step| step.cause == Cause::SupervisordRestart;
+                surviving = surviving.saturating_add(usize::from(had_life));
+                recreated =
+                    recreated.saturating_add(usize::from(had_life && steps.iter().any(anew)));
+                self.follow(&name, &steps, total, context);
+            } else {
+                let mut program = Program::first_seen(process, context.now);
+                program.baseline = baseline;
+                self.programs.insert(name, program);
             }
         }
         surviving > 0 && recreated == surviving
     }
 
+    /// Writes the steps of a program down, with what they mean for starts.
+    fn follow(
+        &mut self,
+        name: &ProgramName,
+        steps: &[Step],
+        programs: usize,
+        context: &mut Context<'_>,
+    ) {
+        let Some(program) = self.programs.get_mut(name) else {
+            return;
+        };
+        let key = ProgramKey::new(&self.settings.name, name);
+        for step in steps {
+            if matches!(step.cause, Cause::Operator | Cause::SupervisordRestart) {
+                program.retry.reset();
+            }
+            if step.to == ProcessState::Fatal && program.started_by != Cause::Retry {
+                self.gate.went_fatal(name, programs, context.now);
+            }
+            let transition = view::transition(&key, step, &program.process, context.now);
+            context
+                .effects
+                .push(Effect::Record(Record::Transition(transition)));
+        }
+    }
+
     fn remove_missing(&mut self, snapshot: &Snapshot, context: &mut Context<'_>) {
-        let there: std::collections::BTreeSet<_> = snapshot
-            .processes
-            .iter()
-            .map(|process| &process.program)
-            .collect();
-        let gone: Vec<_> = self
-            .programs
-            .keys()
+        let there = snapshot.processes.iter().map(|process| &process.program);
+        let there: BTreeSet<_> = there.collect();
+        let known = self.programs.keys();
+        let gone: Vec<_> = known
             .filter(|name| !there.contains(name))
             .cloned()
             .collect();
@@ -172,7 +165,7 @@ impl Server {
 
     fn remove(&mut self, name: &ProgramName, context: &mut Context<'_>) {
         if let Some(mut program) = self.programs.remove(name) {
-            incident::close(&mut program.incident, Outcome::Removed, context);
+            incident::close_program(&mut program, Outcome::Removed, context);
             let key = ProgramKey::new(&self.settings.name, name);
             context
                 .effects
@@ -182,7 +175,7 @@ impl Server {
 
     /// The supervisord is not configured any more.
     pub(super) fn forget(&mut self, context: &mut Context<'_>) {
-        incident::close(&mut self.unreachable, Outcome::Removed, context);
+        self.silence.forget(context);
         let names: Vec<_> = self.programs.keys().cloned().collect();
         for name in names {
             self.remove(&name, context);
@@ -227,7 +220,7 @@ impl Server {
             }
         }
         attempts::decide(&self.settings, &mut self.programs, &mut self.gate, context);
-        self.tell(context);
+        incident::tell(&mut self.programs, context);
         self.tell_baseline(context);
         for (program_name, program) in &mut self.programs {
             let key = ProgramKey::new(&name, program_name);
@@ -239,34 +232,11 @@ impl Server {
         }
     }
 
-    /// Writes down the incidents that changed and tells people what they are to be told.
-    fn tell(&mut self, context: &mut Context<'_>) {
-        let tell = std::mem::take(&mut context.tell);
-        for program in self.programs.values_mut() {
-            if let Some(incident) = program.unsaved_incident() {
-                context
-                    .effects
-                    .push(Effect::Record(Record::Incident(incident)));
-            }
-        }
-        let mut told: Vec<&ProgramKey> = Vec::new();
-        for (key, reason) in &tell {
-            let program = self.programs.get(&key.program);
-            if let Some(incident) = program.and_then(|program| program.incident.clone())
-                && !told.contains(&key)
-            {
-                context.notice(*reason, vec![incident]);
-                told.push(key);
-            }
-        }
-    }
-
     /// Tells in one digest what was down at the first look ever, as soon as all of it is decided.
     fn tell_baseline(&mut self, context: &mut Context<'_>) {
-        let now = context.now;
         let undecided = self.programs.values().any(|program| {
             program.baseline == Some((program.process.start, program.process.stop))
-                && program.is_undecided(now)
+                && program.is_undecided()
         });
         if self.known || undecided {
             return;
@@ -279,34 +249,27 @@ impl Server {
         if !down.is_empty() {
             context.notice(NoticeReason::Digest, down);
         }
+        for program in self.programs.values_mut() {
+            program.baseline = None;
+        }
         self.known = true;
         self.save(context);
     }
 
     pub(super) fn poll_failed(&mut self, failure: PollFailure, context: &mut Context<'_>) {
-        self.error = Some(failure.message);
         self.gate.reachable = false;
-        self.failing_since.get_or_insert(context.now);
+        self.silence.goes_on(failure, context.now);
         self.judge_silence(context);
     }
 
-    /// Opens the `unreachable` incident once supervisord has not answered for long enough.
     fn judge_silence(&mut self, context: &mut Context<'_>) {
-        let due = self.silent_until(&context.settings.alert.unreachable_after);
-        let error = self.error.as_deref().unwrap_or_default();
-        if due.is_some_and(|due| context.now.monotonic >= due.monotonic) {
-            let incident = incident::unreachable(&self.settings.name, error, context);
-            self.unreachable = Some(incident);
+        if self.must_answer() {
+            self.silence.judge(&self.settings.name, context);
         }
     }
 
-    /// When a supervisord that does not answer becomes an incident; none: not at all, or it is one.
-    fn silent_until(&self, unreachable_after: &std::time::Duration) -> Option<Moment> {
-        let counts = self.settings.must_answer || self.identity.is_some();
-        let since = self
-            .failing_since
-            .filter(|_| counts && self.unreachable.is_none())?;
-        Some(since.after(*unreachable_after))
+    fn must_answer(&self) -> bool {
+        self.settings.must_answer || self.identity.is_some()
     }
 
     pub(super) fn started(
@@ -315,6 +278,9 @@ impl Server {
         outcome: &StartOutcome,
         context: &mut Context<'_>,
     ) {
+        if *outcome == StartOutcome::ShuttingDown {
+            self.gate.suspended = true;
+        }
         if let Some(program) = self.programs.get_mut(&key.program) {
             attempts::answered(key, program, outcome, context);
             self.settle(context);
@@ -335,7 +301,7 @@ impl Server {
                 .filter(|incident| incident.id == *id)
         {
             incident.log_tail = lines;
-            self.tell(context);
+            incident::tell(&mut self.programs, context);
         }
     }
 
@@ -349,13 +315,13 @@ impl Server {
 
     pub(super) fn next_wake(&self, settings: &Settings) -> Option<Moment> {
         if self.gate.reachable {
-            let due = self
-                .programs
-                .values()
-                .filter_map(|program| program.retry.due());
-            due.min_by_key(|moment| moment.monotonic)
+            let programs = self.programs.values();
+            let wakes = programs.filter_map(|program| program.retry.wake());
+            wakes.min_by_key(|moment| moment.monotonic)
+        } else if self.must_answer() {
+            self.silence.due(settings.alert.unreachable_after)
         } else {
-            self.silent_until(&settings.alert.unreachable_after)
+            None
         }
     }
 

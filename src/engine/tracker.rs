@@ -9,10 +9,14 @@
 //! | any | another supervisord, or `start`/`stop` back at 0 | a new generation: no crash |
 //! | a pid | the same pid | the same life, whatever `start` says |
 //! | a pid | no pid, same `start` | that life's end, with its details |
-//! | a pid | anything else | that life's end unseen, then what followed |
+//! | a pid in STOPPING | anything else | an operator's stop, then what followed |
+//! | a pid | anything else | that life's end unseen: a crash or a restart, then what followed |
 //! | no pid | no pid, same `start` and `stop` | supervisord's own step, such as BACKOFF to FATAL |
+//! | no pid | no pid, another `start` or `stop` | a start and its end |
 //! | no pid | a pid, same `stop` | a start |
-//! | no pid | anything else | at least one whole life unseen |
+//! | no pid | a pid, another `stop` | a whole life unseen, then a start |
+//!
+//! Where several histories fit, the shortest is told, and no death in it is called a crash.
 
 use crate::model::{Cause, Exit, Process, ProcessState};
 
@@ -67,7 +71,7 @@ impl Step {
 
 /// The steps from `earlier` to `later`, in order; none when nothing changed.
 pub(super) fn infer(earlier: &Process, later: &Process, about: Circumstances) -> Vec<Step> {
-    if is_recreated(earlier, later, about.same_supervisord) {
+    let mut steps = if is_recreated(earlier, later, about.same_supervisord) {
         recreated(earlier, later)
     } else if earlier.pid != 0 && earlier.pid == later.pid {
         same_life(earlier, later, about)
@@ -75,7 +79,9 @@ pub(super) fn infer(earlier: &Process, later: &Process, about: Circumstances) ->
         after_life(earlier, later)
     } else {
         after_rest(earlier, later, about)
-    }
+    };
+    steps.retain(|step| step.from != step.to);
+    steps
 }
 
 /// Whether supervisord made the program anew (a restart, a reload, an update of its group).
@@ -86,29 +92,30 @@ fn is_recreated(earlier: &Process, later: &Process, same_supervisord: bool) -> b
         || (later.stop == 0 && earlier.pid != 0 && later.pid != earlier.pid)
 }
 
+/// The program ended with its supervisord, or with its group, and may have been started again.
 fn recreated(earlier: &Process, later: &Process) -> Vec<Step> {
     let cause = Cause::SupervisordRestart;
+    let stopped = ProcessState::Stopped;
     let mut steps = Vec::new();
     let mut from = earlier.state;
     if earlier.pid != 0 && earlier.pid != later.pid {
-        let end = Step::new(from, ProcessState::Stopped, earlier.pid, cause);
+        let end = Step::new(from, stopped, earlier.pid, cause);
         steps.push(Step {
             expected: Some(true),
             died: true,
             ..end
         });
-        from = ProcessState::Stopped;
+        from = stopped;
     }
-    if from != later.state {
-        steps.push(Step::new(from, later.state, later.pid, cause));
+    if later.pid == 0 && later.start == 0 {
+        steps.push(Step::new(from, later.state, 0, cause));
+    } else {
+        steps.extend(life_from(from, cause, later));
     }
     steps
 }
 
 fn same_life(earlier: &Process, later: &Process, about: Circumstances) -> Vec<Step> {
-    if earlier.state == later.state {
-        return Vec::new();
-    }
     let cause = match later.state {
         ProcessState::Running => about.started_by,
         ProcessState::Stopping => Cause::Operator,
@@ -129,39 +136,26 @@ fn same_life(earlier: &Process, later: &Process, about: Circumstances) -> Vec<St
 
 /// A process was alive at the earlier look and is not any more.
 fn after_life(earlier: &Process, later: &Process) -> Vec<Step> {
-    if later.pid == 0 && later.start == earlier.start {
-        let uptime = seconds(earlier.start, later.stop);
-        let end = ended(earlier.state, later, true);
-        return vec![Step {
-            pid: earlier.pid,
-            uptime_seconds: uptime,
-            ..end
-        }];
+    // `start` goes back only where supervisord's clock was set back, and says nothing then.
+    if later.pid == 0 && later.start <= earlier.start {
+        let mut steps = ended(earlier.state, later);
+        if let Some(end) = steps.first_mut() {
+            end.pid = earlier.pid;
+            end.uptime_seconds = seconds(earlier.start, later.stop);
+        }
+        return steps;
     }
-    let fails_to_start = fails_to_start(later.state);
-    let (end, cause, expected, next) = match earlier.state {
-        ProcessState::Stopping => (
-            ProcessState::Stopped,
-            Cause::Operator,
-            Some(true),
-            Cause::Operator,
-        ),
-        ProcessState::Starting if fails_to_start => (
-            ProcessState::Backoff,
-            Cause::Crash,
-            Some(false),
-            Cause::Autorestart,
-        ),
-        ProcessState::Starting
-        | ProcessState::Stopped
+    // A crash with what supervisord did about it and an operator's restart look the same from here.
+    let (end, cause, expected) = match earlier.state {
+        ProcessState::Stopping => (ProcessState::Stopped, Cause::Operator, Some(true)),
+        ProcessState::Starting => (ProcessState::Backoff, Cause::Unknown, None),
+        ProcessState::Stopped
         | ProcessState::Running
         | ProcessState::Backoff
         | ProcessState::Exited
         | ProcessState::Fatal
         | ProcessState::Unknown
-        | ProcessState::Unrecognised(_) => {
-            (ProcessState::Exited, Cause::Unknown, None, Cause::Unknown)
-        }
+        | ProcessState::Unrecognised(_) => (ProcessState::Exited, Cause::Unknown, None),
     };
     let death = Step::new(earlier.state, end, earlier.pid, cause);
     let mut steps = vec![Step {
@@ -169,7 +163,7 @@ fn after_life(earlier: &Process, later: &Process) -> Vec<Step> {
         died: true,
         ..death
     }];
-    steps.extend(life_from(end, next, later, later.stop != earlier.stop));
+    steps.extend(life_from(end, cause, later));
     steps
 }
 
@@ -178,57 +172,55 @@ fn after_rest(earlier: &Process, later: &Process, about: Circumstances) -> Vec<S
     let reaped = later.stop != earlier.stop;
     let cause = start_cause(earlier, about);
     if later.pid == 0 && !reaped && later.start == earlier.start {
-        let step = ended(earlier.state, later, false);
-        return if earlier.state == later.state {
-            Vec::new()
-        } else {
-            vec![step]
-        };
+        return ended(earlier.state, later);
     }
     if later.pid == 0 || !reaped {
-        return life_from(earlier.state, cause, later, reaped);
+        return life_from(earlier.state, cause, later);
     }
     let starting = ProcessState::Starting;
-    let (end, why, expected) = if fails_to_start(later.state) {
-        (ProcessState::Backoff, Cause::Crash, Some(false))
-    } else {
-        (ProcessState::Exited, Cause::Unknown, None)
+    let end = match later.state {
+        ProcessState::Starting => ProcessState::Backoff,
+        ProcessState::Stopped
+        | ProcessState::Running
+        | ProcessState::Backoff
+        | ProcessState::Stopping
+        | ProcessState::Exited
+        | ProcessState::Fatal
+        | ProcessState::Unknown
+        | ProcessState::Unrecognised(_) => ProcessState::Exited,
     };
-    let unseen = Step::new(starting, end, 0, why);
+    let unseen = Step::new(starting, end, 0, Cause::Unknown);
     vec![
         Step::new(earlier.state, starting, 0, cause),
         Step {
-            expected,
             died: true,
             ..unseen
         },
-        Step::new(end, later.state, later.pid, Cause::Autorestart),
+        Step::new(end, later.state, later.pid, Cause::Unknown),
     ]
 }
 
 /// The steps of a life that began at rest in `from`, up to the later look.
-fn life_from(from: ProcessState, cause: Cause, later: &Process, reaped: bool) -> Vec<Step> {
+fn life_from(from: ProcessState, cause: Cause, later: &Process) -> Vec<Step> {
     if later.pid != 0 {
         return vec![Step::new(from, later.state, later.pid, cause)];
     }
-    let end = ended(ProcessState::Starting, later, reaped);
-    let uptime_seconds = if reaped {
-        seconds(later.start, later.stop)
-    } else {
-        None
-    };
-    vec![
-        Step::new(from, ProcessState::Starting, 0, cause),
-        Step {
-            uptime_seconds,
-            ..end
-        },
-    ]
+    let mut steps = vec![Step::new(from, ProcessState::Starting, 0, cause)];
+    let mut end = ended(ProcessState::Starting, later);
+    if let Some(death) = end.first_mut().filter(|step| step.died) {
+        death.uptime_seconds = seconds(later.start, later.stop);
+    }
+    steps.append(&mut end);
+    steps
 }
 
-/// The step into the state of rest that `later` shows, with what that state tells of the end.
-fn ended(from: ProcessState, later: &Process, died: bool) -> Step {
-    let step = Step::new(from, later.state, 0, Cause::Unknown);
+/// The steps into the state of rest that `later` shows, with what that state tells of the end.
+fn ended(from: ProcessState, later: &Process) -> Vec<Step> {
+    let died = from.is_alive() && lived(later);
+    let step = Step {
+        died,
+        ..Step::new(from, later.state, 0, Cause::Unknown)
+    };
     match later.state {
         ProcessState::Exited => {
             let expected = later.spawn_error.is_empty();
@@ -237,41 +229,68 @@ fn ended(from: ProcessState, later: &Process, died: bool) -> Step {
             } else {
                 Cause::Crash
             };
-            Step {
+            vec![Step {
                 exit: exit_of(later),
                 expected: Some(expected),
                 cause,
-                died,
                 ..step
-            }
+            }]
         }
-        ProcessState::Stopped => {
-            let exit = if died { exit_of(later) } else { None };
-            Step {
-                exit,
-                expected: Some(true),
-                cause: Cause::Operator,
-                died,
+        ProcessState::Stopped if was_stopped_in_backoff(later) => {
+            let backoff = ProcessState::Backoff;
+            let failure = Step {
+                to: backoff,
+                expected: died.then_some(false),
+                cause: failure_cause(later),
                 ..step
-            }
+            };
+            let stop = Step::new(backoff, later.state, 0, Cause::Operator);
+            vec![failure, stop]
         }
-        ProcessState::Backoff | ProcessState::Fatal => Step {
-            expected: Some(false),
-            cause: failure_cause(later),
-            died,
+        ProcessState::Stopped => vec![Step {
+            exit: exit_of(later).filter(|_| died),
+            expected: died.then_some(true),
+            cause: Cause::Operator,
             ..step
-        },
+        }],
+        ProcessState::Backoff | ProcessState::Fatal => vec![Step {
+            expected: died.then_some(false),
+            cause: failure_cause(later),
+            ..step
+        }],
         ProcessState::Starting
         | ProcessState::Running
         | ProcessState::Stopping
         | ProcessState::Unknown
-        | ProcessState::Unrecognised(_) => Step { died, ..step },
+        | ProcessState::Unrecognised(_) => vec![step],
     }
+}
+
+/// Whether the last attempt to spawn the program, which rests, brought a process that was reaped.
+fn lived(process: &Process) -> bool {
+    match process.state {
+        ProcessState::Exited => true,
+        ProcessState::Stopped | ProcessState::Backoff | ProcessState::Fatal => {
+            failure_cause(process) == Cause::Crash
+        }
+        ProcessState::Starting
+        | ProcessState::Running
+        | ProcessState::Stopping
+        | ProcessState::Unknown
+        | ProcessState::Unrecognised(_) => false,
+    }
+}
+
+/// A stop in BACKOFF leaves `spawnerr` as it is; one that ends a process finds it empty.
+fn was_stopped_in_backoff(process: &Process) -> bool {
+    process.state == ProcessState::Stopped && !process.spawn_error.is_empty()
 }
 
 /// How the last process ended, which supervisord tells only in EXITED and STOPPED.
 pub fn exit_of(process: &Process) -> Option<Exit> {
     match process.state {
+        // The code is erased in BACKOFF.
+        ProcessState::Stopped if was_stopped_in_backoff(process) => None,
         ProcessState::Exited | ProcessState::Stopped if process.stop != 0 => {
             Some(if process.exit_status < 0 {
                 Exit::UnknownSignal
@@ -303,10 +322,8 @@ fn failure_cause(process: &Process) -> Cause {
 
 /// Who starts a program that rests in this state.
 fn start_cause(earlier: &Process, about: Circumstances) -> Cause {
-    if about.retrying {
-        return Cause::Retry;
-    }
     match earlier.state {
+        ProcessState::Exited | ProcessState::Fatal if about.retrying => Cause::Retry,
         ProcessState::Backoff => Cause::Autorestart,
         ProcessState::Exited if !about.settled => Cause::Autorestart,
         ProcessState::Stopped if !about.settled && earlier.start == 0 => Cause::SupervisordRestart,
@@ -316,19 +333,6 @@ fn start_cause(earlier: &Process, about: Circumstances) -> Cause {
         | ProcessState::Stopping
         | ProcessState::Unknown
         | ProcessState::Unrecognised(_) => Cause::Unknown,
-    }
-}
-
-/// Whether a program in this state has not been up since it was last spawned.
-fn fails_to_start(state: ProcessState) -> bool {
-    match state {
-        ProcessState::Starting | ProcessState::Backoff | ProcessState::Fatal => true,
-        ProcessState::Stopped
-        | ProcessState::Running
-        | ProcessState::Stopping
-        | ProcessState::Exited
-        | ProcessState::Unknown
-        | ProcessState::Unrecognised(_) => false,
     }
 }
 

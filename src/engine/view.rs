@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Engine, program::Program, rules, server::Server};
-use crate::model::{Incident, ProcessView, ProgramName, RetryView, ServerName, ServerView};
+use super::{Engine, program::Program, rules, server::Server, tracker::Step};
+use crate::model::{
+    Incident, Moment, Process, ProcessState, ProcessView, ProgramKey, ProgramName, RetryView,
+    SeenBy, ServerName, ServerView, Transition,
+};
 
 impl Engine {
     /// Every supervisord, by name; address and interval are for the daemon to say.
@@ -26,7 +29,7 @@ impl Engine {
                 .programs
                 .values()
                 .filter_map(|program| program.incident.as_ref());
-            programs.chain(server.unreachable.as_ref())
+            programs.chain(server.silence.incident.as_ref())
         })
     }
 
@@ -35,8 +38,8 @@ impl Engine {
             name: server.name().clone(),
             url,
             up: server.gate.reachable,
-            unreachable: server.unreachable.is_some(),
-            error: server.error.clone(),
+            unreachable: server.silence.incident.is_some(),
+            error: server.silence.error.clone(),
             identity: server.identity.clone(),
             started_at: server.seen_since,
             restarts: server.restarts,
@@ -80,5 +83,51 @@ impl Engine {
             counters: program.counters.clone(),
             retry,
         }
+    }
+}
+
+/// The public form of a step.
+pub(super) fn transition(
+    key: &ProgramKey,
+    step: &Step,
+    process: &Process,
+    now: Moment,
+) -> Transition {
+    Transition {
+        time: now.wall,
+        server: key.server.clone(),
+        group: key.program.group.to_string(),
+        name: key.program.name.to_string(),
+        from: step.from,
+        to: step.to,
+        pid: step.pid,
+        uptime_seconds: step.uptime_seconds,
+        exit: step.exit,
+        expected: step.expected,
+        cause: step.cause,
+        seen_by: SeenBy::Poll,
+        spawn_error: if step.to == process.state {
+            process.spawn_error.clone()
+        } else {
+            String::new()
+        },
+    }
+}
+
+/// Since when a program has been in the state that a first look shows: as far as supervisord's own
+/// times tell, else the present.
+pub(super) fn since(process: &Process, now: Moment) -> Timestamp {
+    let at = match process.state {
+        ProcessState::Running | ProcessState::Starting => process.start,
+        ProcessState::Stopped | ProcessState::Exited => process.stop,
+        ProcessState::Backoff
+        | ProcessState::Stopping
+        | ProcessState::Fatal
+        | ProcessState::Unknown
+        | ProcessState::Unrecognised(_) => process.start.max(process.stop),
+    };
+    match Timestamp::from_second(at) {
+        Ok(time) if at != 0 => time,
+        Ok(_) | Err(_) => now.wall,
     }
 }

@@ -75,6 +75,9 @@ pub struct RetryRecord {
     pub last_attempt_at: Option<Timestamp>,
     /// When the next one is due.
     pub next_attempt_at: Option<Timestamp>,
+    /// Whether the last one was begun and its outcome is not known yet.
+    #[serde(default)]
+    pub under_way: bool,
     /// Whether the budget is used up and that was told.
     pub exhausted: bool,
     /// The fault that only a person can mend, in supervisord's words.

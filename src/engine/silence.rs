@@ -1,0 +1,76 @@
+//! A supervisord that does not answer, and when that is an incident.
+//!
+//! One that says that it is shutting down does answer: somebody stops or reloads it, and it waits for
+//! its programs to end. That is an incident only when it takes very long.
+
+use std::time::Duration;
+
+use super::{Context, PollFailure, incident};
+use crate::model::{Incident, Moment, Outcome, ServerName};
+
+/// How long a supervisord may be shutting down. It ends its programs together, each within its
+/// `stopwaitsecs` (10 s by default, and people go up to a few minutes).
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(5 * 60);
+
+/// What is known of a supervisord's silence.
+#[derive(Debug, Default)]
+pub(super) struct Silence {
+    /// Why the last poll failed; none when it did not.
+    pub error: Option<String>,
+    pub incident: Option<Incident>,
+    since: Option<Moment>,
+    leaving_since: Option<Moment>,
+}
+
+impl Silence {
+    pub(super) fn restored(incident: Option<Incident>) -> Self {
+        Self {
+            incident,
+            ..Self::default()
+        }
+    }
+
+    /// It answered.
+    pub(super) fn broken(&mut self, context: &mut Context<'_>) {
+        incident::close(&mut self.incident, Outcome::Recovered, context);
+        *self = Self::default();
+    }
+
+    /// It is not configured any more.
+    pub(super) fn forget(&mut self, context: &mut Context<'_>) {
+        incident::close(&mut self.incident, Outcome::Removed, context);
+    }
+
+    /// A poll failed.
+    pub(super) fn goes_on(&mut self, failure: PollFailure, now: Moment) {
+        self.error = Some(failure.message);
+        if failure.shutting_down {
+            self.since = None;
+            self.leaving_since.get_or_insert(now);
+        } else {
+            self.since.get_or_insert(now);
+        }
+    }
+
+    /// Opens the incident when it is due.
+    pub(super) fn judge(&mut self, server: &ServerName, context: &mut Context<'_>) {
+        let due = self.due(context.settings.alert.unreachable_after);
+        if due.is_some_and(|due| context.now.monotonic >= due.monotonic) {
+            let error = self.error.as_deref().unwrap_or_default();
+            self.incident = Some(incident::unreachable(server, error, context));
+        }
+    }
+
+    /// When the silence becomes an incident; none: there is none, or it is one.
+    pub(super) fn due(&self, unreachable_after: Duration) -> Option<Moment> {
+        if self.incident.is_some() {
+            return None;
+        }
+        let silent = self.since.map(|since| since.after(unreachable_after));
+        let leaving = self
+            .leaving_since
+            .map(|since| since.after(SHUTDOWN_LIMIT.max(unreachable_after)));
+        let dues = silent.into_iter().chain(leaving);
+        dues.min_by_key(|due| due.monotonic)
+    }
+}
