@@ -29,12 +29,14 @@ GUIDE = """
   supervisorctl  {supervisorctl} -c {here}/supervisord.conf -s unix://{folder}/s.sock
                  (stop, start or restart something: it is yours, and nobody is told)
 
-  What will happen:
-     2 s  es_node_a is FATAL: supervisord has given up on it. DingTalk is told, with the log's tail.
-     5 s  supervigil starts it; it fails, and goes FATAL again.
-    13 s  supervigil starts it once more, and it stays up.
-    20 s  zh_log ends with 3 and is left down: the message quotes its Chinese log; it is started again.
-    25 s  es_node_a is reported as recovered.
+  What will happen, a few seconds earlier or later:
+     5 s  DingTalk shows that es_node_a is FATAL: supervisord has given up on it.
+     7 s  supervigil starts it. It goes FATAL again; nobody is told twice.
+    15 s  supervigil starts it once more, and it stays up.
+    21 s  zh_log ends with 3, and supervisord leaves it down.
+    25 s  DingTalk shows both in one message: es_node_a is well again, zh_log is down, with the
+          Chinese end of its log. supervigil starts it.
+    35 s  zh_log is well again, until its next crash.
   All the while:
           worker dies every 4 s and supervisord restarts it; the page and /metrics count it.
           migrate ended well, web runs: not a word about them.
@@ -95,9 +97,9 @@ class Demo:
             self.say_what_is_to_be_seen()
             self.watch(children, begun)
         finally:
-            # supervigil first, so that the others' end is no incident.
-            for child in (supervigil, supervisord, dingtalk):
-                end(child)
+            # In order, before the others end, which would be incidents. The leash is for those:
+            # supervisord takes a second for each of its programs.
+            end(supervigil)
 
     def start(self, name, *command):
         """Starts a process of its own group, which the terminal's Ctrl-C does not reach."""

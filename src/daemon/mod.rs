@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `mod` | the start and the stop, in order |
 //! | `turn` | the loop's one owner of engine and outbox: events in, effects out |
+//! | `reload` | the configuration comes into force |
+//! | `picture` | what HTTP and the metrics show |
 //! | `event` | what comes back to the loop |
 //! | `poller` | a task per supervisord that polls it at its interval |
 //! | `errand` | short tasks: a start, the end of a log, a message |
@@ -18,7 +20,9 @@
 mod errand;
 mod event;
 mod history;
+mod picture;
 mod poller;
+mod reload;
 mod say;
 mod signals;
 mod turn;

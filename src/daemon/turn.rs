@@ -15,15 +15,12 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info};
 
 use super::{
-    DaemonError, STORE_TENDED_EVERY, errand,
-    event::Event,
-    history::History,
-    poller::{Poll, Poller},
-    say, with_causes,
+    DaemonError, STORE_TENDED_EVERY, errand, event::Event, history::History, poller::Poll, say,
+    with_causes,
 };
 use crate::{
     clock::Clock,
-    config::{Config, ConfigError},
+    config::Config,
     engine::{self, Effect, Engine, PollFailure},
     logging::Log,
     metrics,
@@ -50,29 +47,29 @@ pub(super) struct Parts {
 
 /// The loop's state.
 pub(super) struct Turn {
-    parts: Parts,
-    config: Config,
-    log: Log,
-    config_view: ConfigView,
-    started_at: Moment,
-    engine: Engine,
-    outbox: Outbox,
-    channels: Channels,
-    servers: BTreeMap<ServerName, Watched>,
-    history: History,
-    polling: CancellationToken,
-    store_tended: Moment,
-    store_error: Option<String>,
+    pub(super) parts: Parts,
+    pub(super) config: Config,
+    pub(super) log: Log,
+    pub(super) config_view: ConfigView,
+    pub(super) started_at: Moment,
+    pub(super) engine: Engine,
+    pub(super) outbox: Outbox,
+    pub(super) channels: Channels,
+    pub(super) servers: BTreeMap<ServerName, Watched>,
+    pub(super) history: History,
+    pub(super) polling: CancellationToken,
+    pub(super) store_tended: Moment,
+    pub(super) store_error: Option<String>,
     /// Errands that are out: starts, log reads, messages.
-    under_way: usize,
+    pub(super) under_way: usize,
 }
 
 /// A supervisord that is polled.
-struct Watched {
-    client: Client,
-    interval: Duration,
+pub(super) struct Watched {
+    pub(super) client: Client,
+    pub(super) interval: Duration,
     /// Why the last poll failed.
-    failure: Option<String>,
+    pub(super) failure: Option<String>,
 }
 
 impl Turn {
@@ -118,29 +115,6 @@ impl Turn {
     pub(super) fn start(&mut self) {
         self.poll_all();
         self.publish();
-    }
-
-    /// Sends a poller out for each supervisord, in place of those that went before.
-    fn poll_all(&mut self) {
-        self.polling.cancel();
-        self.polling = CancellationToken::new();
-        self.servers.clear();
-        for settings in &self.config.supervisords {
-            let client = Client::new(settings);
-            let watched = Watched {
-                client: client.clone(),
-                interval: settings.poll_interval,
-                failure: None,
-            };
-            self.servers.insert(settings.name.clone(), watched);
-            let poller = Poller {
-                client,
-                settings: settings.clone(),
-                clock: self.parts.clock,
-                events: self.parts.events.clone(),
-            };
-            self.parts.tasks.spawn(poller.run(self.polling.clone()));
-        }
     }
 
     pub(super) fn stop_polling(&self) {
@@ -266,7 +240,7 @@ impl Turn {
     }
 
     /// Writes down, carries out and shows what a turn came to.
-    async fn carry_out(&mut self, todos: Vec<Todo>, now: Moment) {
+    pub(super) async fn carry_out(&mut self, todos: Vec<Todo>, now: Moment) {
         let mut records = Vec::new();
         let (mut actions, mut deliveries) = (Vec::new(), Vec::new());
         let mut todos: std::collections::VecDeque<_> = todos.into();
@@ -396,69 +370,10 @@ impl Turn {
             let _unheard = events.send(event).await;
         });
     }
-
-    /// Takes a configuration that was read anew into force, or keeps the old one.
-    pub(super) async fn reload(&mut self, outcome: Result<Config, ConfigError>) {
-        let now = self.parts.clock.now();
-        let config = match outcome {
-            Ok(config) => config,
-            Err(problems) => return self.keep_old(&problems.to_string()),
-        };
-        match Channels::new(&config.notify) {
-            Ok(channels) => self.channels = channels,
-            Err(problem) => return self.keep_old(&with_causes(&problem)),
-        }
-        if let Err(problem) = self.log.set_level(config.log.level) {
-            return self.keep_old(&with_causes(&problem));
-        }
-        say::unchanged_until_restart(&self.config, &config);
-        let mut todos: Vec<_> = self
-            .engine
-            .reconfigure(config.engine.clone(), now)
-            .into_iter()
-            .map(Todo::Engine)
-            .collect();
-        let effects = self.outbox.reconfigure(&config.notify, now);
-        todos.extend(effects.into_iter().map(Todo::Outbox));
-        self.config = config;
-        self.config_view = ConfigView {
-            last_reload_ok: true,
-            loaded_at: now.wall,
-        };
-        self.poll_all();
-        info!("configuration reloaded");
-        self.carry_out(todos, now).await;
-    }
-
-    fn keep_old(&mut self, problem: &str) {
-        error!("the configuration was not reloaded and the old one stays in force:\n{problem}");
-        self.config_view.last_reload_ok = false;
-        self.publish();
-    }
-
-    fn publish(&mut self) {
-        let servers = &self.servers;
-        let views = self.engine.views(|name| {
-            servers.get(name).map_or_else(Default::default, |watched| {
-                (watched.client.url(), watched.interval)
-            })
-        });
-        let published = Published {
-            started_at: self.started_at.wall,
-            servers: views.into_iter().map(Arc::new).collect(),
-            incidents: self.history.incidents(),
-            transitions: self.history.transitions(),
-            channels: self.outbox.views(),
-            store: self.parts.store.view(),
-            config: self.config_view.clone(),
-        };
-        self.parts.publish.send_replace(Arc::new(published));
-        self.parts.beat.send_replace(self.parts.clock.now());
-    }
 }
 
 /// Something that the engine or the outbox asks for.
-enum Todo {
+pub(super) enum Todo {
     Engine(Effect),
     Outbox(notify::Effect),
 }

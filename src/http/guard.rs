@@ -29,10 +29,12 @@ impl Hosts {
     /// The hosts for a server that listens there; none is a unix socket.
     pub(super) fn of(address: Option<SocketAddr>) -> Self {
         match address {
-            Some(address) if address.ip().is_loopback() => Self::Loopback(match address {
-                SocketAddr::V4(address) => address.ip().to_string(),
-                SocketAddr::V6(address) => format!("[{}]", address.ip()),
-            }),
+            Some(address) if address.ip().to_canonical().is_loopback() => {
+                Self::Loopback(match address {
+                    SocketAddr::V4(address) => address.ip().to_string(),
+                    SocketAddr::V6(address) => format!("[{}]", address.ip()),
+                })
+            }
             Some(_) | None => Self::Any,
         }
     }
@@ -157,9 +159,11 @@ mod tests {
     }
 
     #[test]
-    fn ipv6_loopback_is_loopback() {
-        let hosts = Hosts::of(Some("[::1]:9877".parse().unwrap()));
-        assert!(hosts.allow(Some("[::1]:9877")));
-        assert!(!hosts.allow(Some("evil.example")));
+    fn loopback_is_loopback_in_every_notation() {
+        for address in ["[::1]:9877", "[::ffff:127.0.0.1]:9877"] {
+            let hosts = Hosts::of(Some(address.parse().unwrap()));
+            assert!(hosts.allow(Some(address)), "{address}");
+            assert!(!hosts.allow(Some("evil.example")), "{address}");
+        }
     }
 }

@@ -33,7 +33,7 @@ pub use words::Language;
 pub struct Sources {
     /// The picture of everything.
     pub published: watch::Receiver<Arc<Published>>,
-    /// When the main loop last made progress.
+    /// When the main loop last made progress; at least every 10 s while it lives.
     pub heartbeat: watch::Receiver<Moment>,
     /// Tells the present.
     pub now: Arc<dyn Fn() -> Moment + Send + Sync>,

@@ -34,8 +34,8 @@ const ELSEWHERE: &str = "other";
 /// The text format's content type, by Prometheus' page "Exposition formats".
 const EXPOSITION_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Without progress for that long the main loop counts as hung. It makes some at each poll, and the
-/// longest that one may take (timeout 5 s, or a stretched interval) is well below.
+/// Without progress for that long the main loop counts as hung: the `WatchdogSec` of the systemd
+/// unit. The loop beats on its own, whether or not a poll is due or a supervisord answers.
 const HUNG_AFTER: Duration = Duration::from_secs(30);
 
 /// All routes, for a server that listens there; none is a unix socket.

@@ -3,9 +3,14 @@
 //! Owns every word of the page. A word that a language lacks does not compile: the fixed ones are
 //! fields of [`Words`], the composed ones are matches over [`Language`].
 
+mod fixed;
+
 use std::time::Duration;
 
 use crate::model::{Exit, Kind, Next, ProcessState, Severity};
+use fixed::{EN, ZH};
+
+pub(super) use fixed::Words;
 
 /// A language of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,143 +20,6 @@ pub enum Language {
     /// English.
     En,
 }
-
-/// The fixed words.
-#[derive(Debug)]
-pub(super) struct Words {
-    pub(super) code: &'static str,
-    pub(super) other_code: &'static str,
-    pub(super) other_name: &'static str,
-    pub(super) all_well: &'static str,
-    pub(super) waiting: &'static str,
-    pub(super) trouble: &'static str,
-    pub(super) incidents: &'static str,
-    pub(super) supervisords: &'static str,
-    pub(super) channels: &'static str,
-    pub(super) no_channels: &'static str,
-    pub(super) recent: &'static str,
-    pub(super) none_yet: &'static str,
-    pub(super) reachable: &'static str,
-    pub(super) unreachable: &'static str,
-    pub(super) not_answering: &'static str,
-    pub(super) never_answered: &'static str,
-    pub(super) last_seen: &'static str,
-    pub(super) no_programs: &'static str,
-    pub(super) more_programs: &'static str,
-    pub(super) more_incidents: &'static str,
-    pub(super) since: &'static str,
-    pub(super) up_for: &'static str,
-    pub(super) ago: &'static str,
-    pub(super) incident: &'static str,
-    pub(super) held: &'static str,
-    pub(super) crash_looping: &'static str,
-    pub(super) any_state: &'static str,
-    pub(super) attempts: &'static str,
-    pub(super) exhausted: &'static str,
-    pub(super) next_attempt: &'static str,
-    pub(super) log_tail: &'static str,
-    pub(super) runbook: &'static str,
-    pub(super) works: &'static str,
-    pub(super) fails: &'static str,
-    pub(super) frozen_until: &'static str,
-    pub(super) waiting_notices: &'static str,
-    pub(super) last_success: &'static str,
-    pub(super) never: &'static str,
-    pub(super) store_fails: &'static str,
-    pub(super) config_bad: &'static str,
-    pub(super) running_for: &'static str,
-    pub(super) at: &'static str,
-}
-
-static ZH: Words = Words {
-    code: "zh-CN",
-    other_code: "en",
-    other_name: "English",
-    all_well: "一切正常",
-    waiting: "正在等待 supervisord 应答",
-    trouble: "有问题需要处理",
-    incidents: "未解决的故障",
-    supervisords: "supervisord",
-    channels: "通知渠道",
-    no_channels: "没有配置通知渠道，告警只写入日志和本页。",
-    recent: "最近的状态变化",
-    none_yet: "暂无",
-    reachable: "在线",
-    unreachable: "失联",
-    not_answering: "上次轮询失败",
-    never_answered: "尚未应答过",
-    last_seen: "以下状态更新于",
-    no_programs: "没有配置任何程序。",
-    more_programs: "个程序未显示，见 API",
-    more_incidents: "个故障未显示，见 API",
-    since: "已持续",
-    up_for: "已运行",
-    ago: "前",
-    incident: "故障",
-    held: "已暂停处理",
-    crash_looping: "反复崩溃",
-    any_state: "允许不运行",
-    attempts: "已自动重试",
-    exhausted: "重试次数已用完",
-    next_attempt: "下次重试",
-    log_tail: "日志末尾",
-    runbook: "处理手册",
-    works: "正常",
-    fails: "失败",
-    frozen_until: "被限流至",
-    waiting_notices: "待发送",
-    last_success: "上次送达",
-    never: "从未",
-    store_fails: "数据库写入失败，重启会丢失尚未保存的内容",
-    config_bad: "上次重新加载配置失败，仍在使用旧配置",
-    running_for: "supervigil 已运行",
-    at: "页面时间",
-};
-
-static EN: Words = Words {
-    code: "en",
-    other_code: "zh",
-    other_name: "中文",
-    all_well: "All is well",
-    waiting: "Waiting for supervisord to answer",
-    trouble: "Something needs a look",
-    incidents: "Open incidents",
-    supervisords: "supervisord",
-    channels: "Channels",
-    no_channels: "No channel is configured: alerts go to the log and to this page only.",
-    recent: "Latest transitions",
-    none_yet: "None yet",
-    reachable: "up",
-    unreachable: "unreachable",
-    not_answering: "last poll failed",
-    never_answered: "has not answered yet",
-    last_seen: "States as last seen",
-    no_programs: "No program is configured.",
-    more_programs: "more programs are not shown here; see the API",
-    more_incidents: "more incidents are not shown here; see the API",
-    since: "for",
-    up_for: "up",
-    ago: " ago",
-    incident: "incident",
-    held: "held",
-    crash_looping: "crash loop",
-    any_state: "need not run",
-    attempts: "retries made",
-    exhausted: "retries used up",
-    next_attempt: "next try in",
-    log_tail: "End of the log",
-    runbook: "Runbook",
-    works: "works",
-    fails: "fails",
-    frozen_until: "frozen until",
-    waiting_notices: "waiting",
-    last_success: "last taken",
-    never: "never",
-    store_fails: "The database cannot be written; a restart would lose what is unsaved",
-    config_bad: "The last reload of the configuration failed; the old one is in force",
-    running_for: "supervigil up",
-    at: "Page made at",
-};
 
 impl Language {
     /// The fixed words.

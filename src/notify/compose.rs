@@ -45,7 +45,8 @@ pub(super) fn compose(
     voice: &Voice,
     notices: &[&Notice],
     dropped: usize,
-    (limits, uuid): (Limits, &str),
+    limits: Limits,
+    uuid: &str,
 ) -> Composed {
     let mut brevity = limits.brevity;
     let mut carried = notices.len().min(limits.notices).min(notices_max(channel));
@@ -111,5 +112,113 @@ fn body_max(channel: &ChannelSettings) -> usize {
         ChannelKind::DingTalk(_) | ChannelKind::Alertmanager(_) | ChannelKind::Log => {
             dingtalk::BODY_MAX
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::{Incident, IncidentId, NoticeId, ProgramName},
+        notify::{
+            DingTalkSettings, Language, MessageType,
+            fixtures::{moment, voice},
+            samples,
+        },
+    };
+
+    fn robot() -> ChannelSettings {
+        ChannelSettings {
+            name: "ops".to_owned(),
+            severities: Vec::new(),
+            max_per_minute: 16,
+            kind: ChannelKind::DingTalk(DingTalkSettings {
+                webhook: "https://robot.invalid".to_owned().into(),
+                secret: None,
+                keyword: String::new(),
+                message_type: MessageType::Markdown,
+                at_mobiles: Vec::new(),
+                at_user_ids: Vec::new(),
+                at_all: false,
+            }),
+        }
+    }
+
+    fn incident(number: usize, log_lines: usize) -> Incident {
+        let name = format!("program_with_a_rather_long_name_{number:04}");
+        Incident {
+            id: IncidentId(name.clone()),
+            program: Some(ProgramName::new("group", &name)),
+            log_tail: vec!["错".repeat(400); log_lines],
+            ..samples(moment()).remove(0).incidents.remove(0)
+        }
+    }
+
+    fn notice(number: usize, incidents: Vec<Incident>) -> Notice {
+        Notice {
+            id: NoticeId(number.to_string()),
+            incidents,
+            ..samples(moment()).remove(0)
+        }
+    }
+
+    fn composed(channel: &ChannelSettings, notices: &[Notice]) -> Composed {
+        let notices: Vec<&Notice> = notices.iter().collect();
+        let voice = voice(Language::Zh);
+        compose(channel, &voice, &notices, 0, Limits::NONE, "uuid")
+    }
+
+    #[test]
+    fn log_lines_go_before_anything_else() {
+        let notices: Vec<Notice> = (0..3)
+            .map(|number| notice(number, vec![incident(number, 10)]))
+            .collect();
+        let composed = composed(&robot(), &notices);
+        assert_eq!((composed.carried, composed.brevity), (3, 1));
+        assert!(composed.body.len() <= dingtalk::BODY_MAX);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_for_the_next_message() {
+        let notices: Vec<Notice> = (0..400)
+            .map(|number| notice(number, vec![incident(number, 1)]))
+            .collect();
+        let composed = composed(&robot(), &notices);
+        assert!(
+            composed.carried >= 50 && composed.carried < 400,
+            "{}",
+            composed.carried
+        );
+        assert!(composed.body.len() <= dingtalk::BODY_MAX);
+        for number in 0..composed.carried {
+            assert!(composed.body.contains(&format!("long_name_{number:04}")));
+        }
+    }
+
+    #[test]
+    fn a_digest_that_is_too_long_counts_what_it_does_not_name() {
+        let incidents: Vec<Incident> = (0..600).map(|number| incident(number, 1)).collect();
+        let composed = composed(&robot(), &[notice(0, incidents)]);
+        assert_eq!(composed.carried, 1);
+        assert!(composed.body.len() <= dingtalk::BODY_MAX);
+        let named = composed.body.matches("- \u{1f534}").count();
+        let hidden = format!("还有 {} 项", 600 - named);
+        assert!(named > 50 && composed.body.contains(&hidden), "{named}");
+    }
+
+    #[test]
+    fn a_webhook_gets_one_notice_at_a_time() {
+        let hook = ChannelSettings {
+            kind: ChannelKind::Webhook(crate::notify::WebhookSettings {
+                url: "http://hook.invalid".to_owned().into(),
+                bearer_token: None,
+            }),
+            ..robot()
+        };
+        let big = (0..600).map(|number| incident(number, 10)).collect();
+        let composed = composed(&hook, &[notice(0, big), notice(1, Vec::new())]);
+        assert_eq!(composed.carried, 1);
+        assert!(composed.body.len() <= webhook::BODY_MAX);
+        assert!(!composed.body.contains('错'));
     }
 }

@@ -21,7 +21,7 @@ pub fn preview(
         place: place.clone(),
     };
     let uuid = notice.id.0.clone();
-    let composed = compose::compose(channel, &voice, &[notice], 0, (Limits::NONE, &uuid));
+    let composed = compose::compose(channel, &voice, &[notice], 0, Limits::NONE, &uuid);
     Delivery {
         uuid,
         notices: vec![notice.id.clone()],

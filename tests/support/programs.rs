@@ -23,9 +23,13 @@ pub(crate) fn dies_by(name: &str, signal: &str, seconds: f64, settings: &[&str])
     program(name, &format!("signal {signal} {seconds}"), settings)
 }
 
+/// Longer than the second that supervisord may take to notice a death: with `startsecs=1` it can call
+/// a start a success whose process is dead.
+const STARTSECS: &str = "startsecs=2";
+
 /// Fails at once and is given up on after two attempts, about a second apart: FATAL.
 pub(crate) fn fatal(name: &str) -> String {
-    program(name, "exit 3 0", &["startsecs=1", "startretries=1"])
+    program(name, "exit 3 0", &[STARTSECS, "startretries=1"])
 }
 
 /// Names a file that does not exist: FATAL, with a spawn error.
@@ -36,7 +40,7 @@ pub(crate) fn missing_binary(name: &str) -> String {
 /// Fails at once until its `nth` start, and runs for ever from then on. `counter` is its memory.
 pub(crate) fn heals_at_start(name: &str, nth: u32, counter: &Path) -> String {
     let behaviour = format!("from-start {nth} {}", counter.display());
-    program(name, &behaviour, &["startsecs=1", "startretries=1"])
+    program(name, &behaviour, &[STARTSECS, "startretries=1"])
 }
 
 /// Lives just past its startsecs, so that supervisord never gives up on it.

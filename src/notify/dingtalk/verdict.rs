@@ -111,7 +111,10 @@ fn judge_condition(errmsg: &str) -> (Verdict, &'static str) {
     let words = errmsg.to_lowercase();
     let says = |needles: &[&str]| needles.iter().any(|needle| words.contains(needle));
     if says(&["timestamp", "时间戳", "过期", "expired"]) {
-        (Verdict::Clock, "check this host's clock")
+        (
+            Verdict::Clock,
+            "check this host's clock, and that `secret` is set",
+        )
     } else if says(&["keyword", "关键词"]) {
         (
             Verdict::Misconfigured,

@@ -7,9 +7,6 @@
 //! | Again | an attempt may have arrived | its time has come: the same bytes -> Sending |
 //! | Anew | an attempt was refused for sure, or more waits | its time has come: rendered anew -> Sending |
 
-use std::time::Duration;
-
-use fastrand::Rng;
 use jiff::Timestamp;
 use ulid::Ulid;
 
@@ -17,6 +14,7 @@ use super::{
     Effect,
     pace::{Pace, later},
     queue::{QUEUE_MAX, Queue},
+    surroundings::Surroundings,
 };
 use crate::{
     model::{
@@ -25,45 +23,9 @@ use crate::{
     },
     notify::{
         compose::{self, Limits},
-        place::Place,
-        settings::{ChannelSettings, Settings},
-        text::Voice,
+        settings::ChannelSettings,
     },
 };
-
-/// The longest wait that a record of an earlier run may impose on a delivery: the longest delay that
-/// a retry has. A record from a clock that ran ahead must not hold a message back for years.
-const RETRY_MAX: Duration = Duration::from_secs(600);
-
-/// What is common to all channels.
-#[derive(Debug)]
-pub(super) struct Surroundings {
-    voice: Voice,
-    group_wait: Duration,
-    group_interval: Duration,
-    pub(super) rng: Rng,
-}
-
-impl Surroundings {
-    pub(super) fn new(settings: &Settings, place: Place, rng: Rng) -> Self {
-        let voice = Voice {
-            language: settings.language,
-            place,
-        };
-        Self {
-            voice,
-            group_wait: settings.group_wait,
-            group_interval: settings.group_interval,
-            rng,
-        }
-    }
-
-    pub(super) fn reconfigure(&mut self, settings: &Settings) {
-        self.voice.language = settings.language;
-        self.group_wait = settings.group_wait;
-        self.group_interval = settings.group_interval;
-    }
-}
 
 /// What is on its way.
 #[derive(Debug, Clone)]
@@ -112,60 +74,6 @@ impl Channel {
             has_rest: false,
             untold: None,
             telling: 0,
-        }
-    }
-
-    /// Takes up what an earlier run wrote down.
-    pub(super) fn restore(&mut self, record: &ChannelRecord, now: Moment) {
-        self.pace = Pace::restore(&record.sent_at, record.frozen_until, now);
-        self.last_success_at = record.last_success_at;
-        if let Some(delivery) = record.delivery.clone() {
-            let at = delivery.retry_at.map_or(now, |at| {
-                now.after(at.duration_since(now.wall).try_into().unwrap_or_default())
-            });
-            let latest = now.after(RETRY_MAX);
-            let at = if at.monotonic > latest.monotonic {
-                latest
-            } else {
-                at
-            };
-            self.phase = Phase::Again { delivery, at };
-        }
-    }
-
-    /// Takes up a notice that waited in an earlier run.
-    pub(super) fn requeue(&mut self, notice: Notice, now: Moment) {
-        self.queue.restore(notice, now);
-    }
-
-    /// Goes by other settings. Somebody looked after it, so what waits for a mending is tried at once;
-    /// bytes that were made for another kind of receiver are made anew.
-    pub(super) fn reconfigure(
-        &mut self,
-        settings: ChannelSettings,
-        now: Moment,
-        effects: &mut Vec<Effect>,
-    ) {
-        let same_kind = self.settings.kind.name() == settings.kind.name();
-        self.settings = settings;
-        self.failures = 0;
-        self.signed_again = false;
-        match &mut self.phase {
-            Phase::Again { .. } if !same_kind => {
-                self.phase = Phase::Anew { at: now };
-                effects.push(self.record());
-            }
-            Phase::Again { at, .. } | Phase::Anew { at } => *at = now,
-            Phase::Idle | Phase::Sending(_) => {}
-        }
-    }
-
-    /// Gives up everything that waits: the channel is not configured any more.
-    pub(super) fn close(mut self, effects: &mut Vec<Effect>) {
-        let has_delivery = self.carried().is_some();
-        let notices = self.queue.drain();
-        if has_delivery || !notices.is_empty() {
-            forget(self.name(), notices, effects);
         }
     }
 
@@ -306,7 +214,7 @@ impl Channel {
     }
 
     /// The notices on their way.
-    fn carried(&self) -> Option<&[NoticeId]> {
+    pub(super) fn carried(&self) -> Option<&[NoticeId]> {
         match &self.phase {
             Phase::Sending(delivery) | Phase::Again { delivery, .. } => Some(&delivery.notices),
             Phase::Idle | Phase::Anew { .. } => None,
@@ -373,7 +281,8 @@ impl Channel {
             &surroundings.voice,
             &notices,
             self.telling,
-            (self.limits, &uuid),
+            self.limits,
+            &uuid,
         );
         self.has_rest = composed.carried < notices.len();
         let carried = notices.into_iter().take(composed.carried);
@@ -386,23 +295,6 @@ impl Channel {
             retry_at: None,
             brevity: composed.brevity,
         }
-    }
-}
-
-/// Drops everything that waits for a channel that is gone, and its record's delivery.
-pub(super) fn forget(name: &str, notices: Vec<NoticeId>, effects: &mut Vec<Effect>) {
-    let count = notices.len();
-    done(name, notices, effects);
-    effects.push(Effect::Record(Record::Channel(ChannelRecord {
-        channel: name.to_owned(),
-        ..ChannelRecord::default()
-    })));
-    if count > 0 {
-        effects.push(Effect::Dropped {
-            channel: name.to_owned(),
-            count,
-            reason: "channel_removed",
-        });
     }
 }
 

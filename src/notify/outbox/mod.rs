@@ -10,9 +10,11 @@
 //! change under the same uuid.
 
 mod channel;
+mod lifecycle;
 mod outcome;
 mod pace;
 mod queue;
+mod surroundings;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -26,7 +28,8 @@ use super::{
 use crate::model::{
     ChannelRecord, ChannelView, Delivery, IncidentId, Moment, Notice, NoticeId, Record,
 };
-use channel::{Channel, Surroundings};
+use channel::Channel;
+use surroundings::Surroundings;
 
 pub use queue::QUEUE_MAX;
 
@@ -121,7 +124,8 @@ impl Outbox {
         place: Place,
         queued: Vec<(String, Notice)>,
         records: Vec<ChannelRecord>,
-        (seed, now): (u64, Moment),
+        seed: u64,
+        now: Moment,
     ) -> Self {
         let wanted = settings.effective_channels();
         let mut outbox = Self {
@@ -147,7 +151,7 @@ impl Outbox {
         }
         let mut effects = Vec::new();
         for (name, notices) in gone {
-            channel::forget(&name, notices, &mut effects);
+            lifecycle::forget(&name, notices, &mut effects);
         }
         outbox.unsaid = (!effects.is_empty()).then_some((now, effects));
         outbox

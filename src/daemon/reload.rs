@@ -1,0 +1,81 @@
+//! The configuration comes into force: at the start, and whenever it is read anew.
+
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use super::{
+    poller::Poller,
+    say,
+    turn::{Todo, Turn, Watched},
+    with_causes,
+};
+use crate::{
+    config::{Config, ConfigError},
+    model::ConfigView,
+    notify::Channels,
+    supervisord::Client,
+};
+
+impl Turn {
+    /// Sends a poller out for each supervisord, in place of those that went before.
+    pub(super) fn poll_all(&mut self) {
+        self.polling.cancel();
+        self.polling = CancellationToken::new();
+        self.servers.clear();
+        for settings in &self.config.supervisords {
+            let client = Client::new(settings);
+            let watched = Watched {
+                client: client.clone(),
+                interval: settings.poll_interval,
+                failure: None,
+            };
+            self.servers.insert(settings.name.clone(), watched);
+            let poller = Poller {
+                client,
+                settings: settings.clone(),
+                clock: self.parts.clock,
+                events: self.parts.events.clone(),
+            };
+            self.parts.tasks.spawn(poller.run(self.polling.clone()));
+        }
+    }
+
+    /// Takes a configuration that was read anew into force, or keeps the old one.
+    pub(super) async fn reload(&mut self, outcome: Result<Config, ConfigError>) {
+        let now = self.parts.clock.now();
+        let config = match outcome {
+            Ok(config) => config,
+            Err(problems) => return self.keep_old(&problems.to_string()),
+        };
+        match Channels::new(&config.notify) {
+            Ok(channels) => self.channels = channels,
+            Err(problem) => return self.keep_old(&with_causes(&problem)),
+        }
+        if let Err(problem) = self.log.set_level(config.log.level) {
+            return self.keep_old(&with_causes(&problem));
+        }
+        say::unchanged_until_restart(&self.config, &config);
+        let mut todos: Vec<_> = self
+            .engine
+            .reconfigure(config.engine.clone(), now)
+            .into_iter()
+            .map(Todo::Engine)
+            .collect();
+        let effects = self.outbox.reconfigure(&config.notify, now);
+        todos.extend(effects.into_iter().map(Todo::Outbox));
+        self.config = config;
+        self.config_view = ConfigView {
+            last_reload_ok: true,
+            loaded_at: now.wall,
+        };
+        self.poll_all();
+        info!("configuration reloaded");
+        self.carry_out(todos, now).await;
+    }
+
+    fn keep_old(&mut self, problem: &str) {
+        error!("the configuration was not reloaded and the old one stays in force:\n{problem}");
+        self.config_view.last_reload_ok = false;
+        self.publish();
+    }
+}

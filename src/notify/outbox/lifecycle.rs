@@ -1,0 +1,90 @@
+//! How a channel begins, changes and ends: restarts and reloads.
+
+use std::time::Duration;
+
+use super::{
+    Effect,
+    channel::{Channel, Phase, done},
+    pace::Pace,
+};
+use crate::{
+    model::{ChannelRecord, Moment, Notice, NoticeId, Record},
+    notify::settings::ChannelSettings,
+};
+
+/// The longest wait that a record of an earlier run may impose on a delivery: the longest delay that
+/// a retry has. A record from a clock that ran ahead must not hold a message back for years.
+const RETRY_MAX: Duration = Duration::from_secs(600);
+
+impl Channel {
+    /// Takes up what an earlier run wrote down.
+    pub(super) fn restore(&mut self, record: &ChannelRecord, now: Moment) {
+        self.pace = Pace::restore(&record.sent_at, record.frozen_until, now);
+        self.last_success_at = record.last_success_at;
+        if let Some(delivery) = record.delivery.clone() {
+            let at = delivery.retry_at.map_or(now, |at| {
+                now.after(at.duration_since(now.wall).try_into().unwrap_or_default())
+            });
+            let latest = now.after(RETRY_MAX);
+            let at = if at.monotonic > latest.monotonic {
+                latest
+            } else {
+                at
+            };
+            self.phase = Phase::Again { delivery, at };
+        }
+    }
+
+    /// Takes up a notice that waited in an earlier run.
+    pub(super) fn requeue(&mut self, notice: Notice, now: Moment) {
+        self.queue.restore(notice, now);
+    }
+
+    /// Goes by other settings. Somebody looked after it, so what waits for a mending is tried at once;
+    /// bytes that were made for another kind of receiver are made anew.
+    pub(super) fn reconfigure(
+        &mut self,
+        settings: ChannelSettings,
+        now: Moment,
+        effects: &mut Vec<Effect>,
+    ) {
+        let same_kind = self.settings.kind.name() == settings.kind.name();
+        self.settings = settings;
+        self.failures = 0;
+        self.signed_again = false;
+        match &mut self.phase {
+            Phase::Again { .. } if !same_kind => {
+                self.phase = Phase::Anew { at: now };
+                effects.push(self.record());
+            }
+            Phase::Again { at, .. } | Phase::Anew { at } => *at = now,
+            Phase::Idle | Phase::Sending(_) => {}
+        }
+    }
+
+    /// Gives up everything that waits: the channel is not configured any more.
+    pub(super) fn close(mut self, effects: &mut Vec<Effect>) {
+        let has_delivery = self.carried().is_some();
+        let notices = self.queue.drain();
+        if has_delivery || !notices.is_empty() {
+            forget(self.name(), notices, effects);
+        }
+    }
+}
+
+/// Drops everything that waits for a channel that is gone, and its record's delivery.
+pub(super) fn forget(name: &str, notices: Vec<NoticeId>, effects: &mut Vec<Effect>) {
+    let count = notices.len();
+    done(name, notices, effects);
+    effects.push(Effect::Record(Record::Channel(ChannelRecord {
+        channel: name.to_owned(),
+        ..ChannelRecord::default()
+    })));
+    if count > 0 {
+        effects.push(Effect::Dropped {
+            channel: name.to_owned(),
+            count,
+            reason: "channel_removed",
+        });
+    }
+}

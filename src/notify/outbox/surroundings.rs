@@ -1,0 +1,40 @@
+//! What is common to all channels.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use crate::notify::{place::Place, settings::Settings, text::Voice};
+
+/// The voice, the grouping, the chance.
+#[derive(Debug)]
+pub(super) struct Surroundings {
+    pub(super) voice: Voice,
+    /// From the first notice after a quiet time to the first message.
+    pub(super) group_wait: Duration,
+    /// Between messages after that.
+    pub(super) group_interval: Duration,
+    /// For identities and for the jitter of retries.
+    pub(super) rng: Rng,
+}
+
+impl Surroundings {
+    pub(super) fn new(settings: &Settings, place: Place, rng: Rng) -> Self {
+        let voice = Voice {
+            language: settings.language,
+            place,
+        };
+        Self {
+            voice,
+            group_wait: settings.group_wait,
+            group_interval: settings.group_interval,
+            rng,
+        }
+    }
+
+    pub(super) fn reconfigure(&mut self, settings: &Settings) {
+        self.voice.language = settings.language;
+        self.group_wait = settings.group_wait;
+        self.group_interval = settings.group_interval;
+    }
+}

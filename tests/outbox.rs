@@ -1,0 +1,153 @@
+//! The outbox from outside: text scenarios whose effects are snapshots, and a world in which receivers
+//! answer anything and the program dies at any time.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "outbox/scenario.rs"]
+mod scenario;
+#[path = "outbox/subjects.rs"]
+mod subjects;
+#[path = "outbox/world.rs"]
+mod world;
+
+use std::fmt::Write as _;
+
+use scenario::play;
+
+#[test]
+fn a_group_is_one_message() {
+    insta::assert_snapshot!(play(
+        "
+        +0s opened A
+        +500ms opened B
+        +600ms log A
+        +1s answer taken
+        +10s closed A
+        +5s opened C
+        +60s answer taken
+        +200s closed B
+        +2s answer taken
+        "
+    ));
+}
+
+#[test]
+fn what_may_have_arrived_goes_out_as_it_was() {
+    insta::assert_snapshot!(play(
+        "
+        +0s opened A
+        +1s answer timeout
+        +0s opened B
+        +2s answer server_error
+        +5s answer busy
+        +10s answer throttled
+        +610s answer taken
+        +61s answer taken
+        "
+    ));
+}
+
+#[test]
+fn what_was_refused_is_rendered_anew() {
+    insta::assert_snapshot!(play(
+        "
+        +0s opened A
+        +1s answer throttled
+        +10s opened B
+        +10s closed A
+        +600s answer unreachable
+        +2s answer quota
+        +3600s answer blocked
+        +300s answer taken
+        "
+    ));
+}
+
+#[test]
+fn less_is_said_where_the_receiver_objects() {
+    insta::assert_snapshot!(play(
+        "
+        +0s opened A
+        +0s opened B
+        +1s answer content
+        +0s answer too_long
+        +0s answer too_long
+        +0s answer too_long
+        +0s answer taken
+        "
+    ));
+}
+
+#[test]
+fn what_can_never_arrive_is_dropped_and_told() {
+    insta::assert_snapshot!(play(
+        "
+        +0s opened A
+        +1s answer rejected
+        +10s opened B
+        +60s answer taken
+        "
+    ));
+}
+
+#[test]
+fn a_dead_receiver_is_tried_slowly_until_the_notices_are_old() {
+    insta::assert_snapshot!(play(
+        "
+        +0s opened A
+        +1s answer clock
+        +0s answer clock
+        +120s answer misconfigured
+        +240s answer dead
+        +600s answer dead
+        +85500s answer dead
+        +600s answer taken
+        "
+    ));
+}
+
+#[test]
+fn a_restart_sends_again_what_may_have_arrived() {
+    insta::assert_snapshot!(play(
+        "
+        +0s opened A
+        +1s opened B
+        +1s restart
+        +0s answer taken
+        +61s answer taken
+        "
+    ));
+}
+
+#[test]
+fn a_channel_that_goes_takes_its_notices_with_it() {
+    insta::assert_snapshot!(play(
+        "
+        +0s opened A
+        +0s channels none
+        +0s opened B
+        +2s channels ops
+        +0s opened C
+        +2s answer taken
+        "
+    ));
+}
+
+#[test]
+fn the_queue_is_bounded_and_reminders_go_first() {
+    let mut script = "+0s opened A\n+1s answer dead\n+0s reminder R\n".to_owned();
+    for number in 0..1000 {
+        writeln!(script, "+0s opened P{number}").unwrap();
+    }
+    let log = play(&script);
+    let dropped: Vec<&str> = log
+        .lines()
+        .filter(|line| line.contains("DROPPED") || line.contains("done"))
+        .collect();
+    insta::assert_snapshot!(dropped.join("\n"));
+}

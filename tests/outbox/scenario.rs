@@ -1,0 +1,244 @@
+//! Plays a text scenario: each line waits, letting the outbox wake as it wishes, and then something
+//! happens. What the outbox does is written down with its time.
+
+use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
+
+use jiff::Timestamp;
+use supervigil::{
+    model::{ChannelRecord, IncidentId, Notice, NoticeId, NoticeReason, Record},
+    notify::{Answer, Effect, Input, Outbox},
+};
+
+use crate::subjects::{START, moment, notice, place, robot, settings, verdict};
+
+/// Plays the scenario and returns what happened.
+pub(crate) fn play(script: &str) -> String {
+    let mut player = Player::new();
+    for line in script
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+    {
+        let mut words = line.split_whitespace();
+        player.pass(duration(words.next().unwrap()));
+        writeln!(
+            player.log,
+            "{}",
+            words.clone().collect::<Vec<_>>().join(" ")
+        )
+        .unwrap();
+        player.event(words.next().unwrap(), words.next().unwrap_or_default());
+    }
+    player.log
+}
+
+fn duration(text: &str) -> Duration {
+    let text = text.strip_prefix('+').unwrap();
+    match text.strip_suffix("ms") {
+        Some(millis) => Duration::from_millis(millis.parse().unwrap()),
+        None => Duration::from_secs(text.strip_suffix('s').unwrap().parse().unwrap()),
+    }
+}
+
+struct Player {
+    outbox: Outbox,
+    now: Timestamp,
+    origin: Timestamp,
+    serial: usize,
+    queued: BTreeMap<NoticeId, (String, Notice)>,
+    record: ChannelRecord,
+    in_flight: Option<String>,
+    uuids: Vec<String>,
+    log: String,
+}
+
+impl Player {
+    fn new() -> Self {
+        let now: Timestamp = START.parse().unwrap();
+        let outbox = Outbox::new(
+            &settings(vec![robot("ops", 16)]),
+            place(),
+            Vec::new(),
+            Vec::new(),
+            7,
+            moment(now, now),
+        );
+        Self {
+            outbox,
+            now,
+            origin: now,
+            serial: 0,
+            queued: BTreeMap::new(),
+            record: ChannelRecord::default(),
+            in_flight: None,
+            uuids: Vec::new(),
+            log: String::new(),
+        }
+    }
+
+    /// Lets time pass, waking the outbox whenever it asked for it.
+    fn pass(&mut self, by: Duration) {
+        let until = self.now.checked_add(by).unwrap();
+        while let Some(wake) = self.outbox.next_wake() {
+            let now = moment(self.now, self.origin);
+            let ahead = wake.monotonic.saturating_sub(now.monotonic);
+            let at = self.now.checked_add(ahead).unwrap();
+            if at > until {
+                break;
+            }
+            self.now = at;
+            self.tell(Input::Wake);
+        }
+        self.now = until;
+    }
+
+    fn event(&mut self, event: &str, name: &str) {
+        let reason = match event {
+            "opened" => NoticeReason::Opened,
+            "closed" => NoticeReason::Closed,
+            "reminder" => NoticeReason::Reminder,
+            "log" => {
+                let incident = IncidentId(format!("i-{name}"));
+                let lines = vec!["last words".to_owned()];
+                return self.tell(Input::LogTail { incident, lines });
+            }
+            "answer" => {
+                let uuid = self.in_flight.take().expect("nothing is on its way");
+                return self.tell(Input::Answered {
+                    channel: "ops".to_owned(),
+                    uuid,
+                    answer: Answer::new(verdict(name), "words"),
+                });
+            }
+            "restart" => return self.restart(),
+            "channels" => {
+                let wanted = match name {
+                    "none" => vec![robot("other", 16)],
+                    name => vec![robot(name, 16)],
+                };
+                let now = moment(self.now, self.origin);
+                let effects = self.outbox.reconfigure(&settings(wanted), now);
+                return self.perform(effects);
+            }
+            other => panic!("no event {other}"),
+        };
+        self.serial += 1;
+        let notice = notice(name, reason, self.serial, self.now);
+        self.tell(Input::Notice(notice));
+    }
+
+    fn restart(&mut self) {
+        self.in_flight = None;
+        self.origin = self.now;
+        self.outbox = Outbox::new(
+            &settings(vec![robot("ops", 16)]),
+            place(),
+            self.queued.values().cloned().collect(),
+            vec![self.record.clone()],
+            8,
+            moment(self.now, self.origin),
+        );
+        self.tell(Input::Wake);
+    }
+
+    fn tell(&mut self, input: Input) {
+        let effects = self.outbox.handle(input, moment(self.now, self.origin));
+        self.perform(effects);
+    }
+
+    fn perform(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            let line = self.describe(effect);
+            let start: Timestamp = START.parse().unwrap();
+            let seconds = self.now.duration_since(start).as_secs_f64();
+            writeln!(self.log, "    {seconds:>8.2} {line}").unwrap();
+        }
+    }
+
+    fn describe(&mut self, effect: Effect) -> String {
+        match effect {
+            Effect::Record(Record::NoticeQueued { channel, notice }) => {
+                let line = format!("queued {channel} {}", notice.id);
+                self.queued.insert(notice.id.clone(), (channel, notice));
+                line
+            }
+            Effect::Record(Record::NoticeDone { channel, id }) => {
+                self.queued.remove(&id);
+                format!("done {channel} {id}")
+            }
+            Effect::Record(Record::Channel(record)) => {
+                self.record = record;
+                let delivery = self.record.delivery.clone().map(|delivery| {
+                    let due = if delivery.retry_at.is_some() {
+                        " waits"
+                    } else {
+                        ""
+                    };
+                    format!(
+                        "#{} attempt {}{due}",
+                        self.number(&delivery.uuid),
+                        delivery.attempts
+                    )
+                });
+                format!(
+                    "record {}: {}, frozen {}",
+                    self.record.channel,
+                    delivery.unwrap_or_else(|| "nothing on its way".to_owned()),
+                    self.record.frozen_until.is_some()
+                )
+            }
+            Effect::Record(other) => panic!("{other:?}"),
+            Effect::Send { channel, delivery } => {
+                self.in_flight = Some(delivery.uuid.clone());
+                let ids: Vec<String> = delivery.notices.iter().map(ToString::to_string).collect();
+                let number = self.number(&delivery.uuid);
+                let lines = body_lines(&delivery.body);
+                format!(
+                    "SEND {channel} #{number} attempt {} brevity {} {ids:?}\n{lines}",
+                    delivery.attempts, delivery.brevity
+                )
+            }
+            Effect::Taken {
+                channel,
+                notices,
+                latencies,
+            } => format!("TAKEN {channel} {} after {latencies:?}", notices.len()),
+            Effect::Failed {
+                channel,
+                reason,
+                again_at,
+                detail: _,
+            } => {
+                let now = moment(self.now, self.origin).monotonic;
+                let again = again_at.map(|at| at.monotonic.saturating_sub(now));
+                format!("FAILED {channel} {reason}, again in {again:.1?}")
+            }
+            Effect::Dropped {
+                channel,
+                count,
+                reason,
+            } => format!("DROPPED {channel} {count} {reason}"),
+        }
+    }
+
+    /// A small number in place of a random identity.
+    fn number(&mut self, uuid: &str) -> usize {
+        let known = self.uuids.iter().position(|known| known == uuid);
+        known.unwrap_or_else(|| {
+            self.uuids.push(uuid.to_owned());
+            self.uuids.len() - 1
+        })
+    }
+}
+
+/// The text of a message, indented.
+fn body_lines(body: &str) -> String {
+    let body: serde_json::Value = serde_json::from_str(body).unwrap();
+    let content = body["text"]["content"].as_str().unwrap();
+    content
+        .lines()
+        .filter(|line| !line.is_empty())
+        .map(|line| format!("               | {line}"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
