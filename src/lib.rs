@@ -5,8 +5,8 @@
 //!
 //! | floor | module | is |
 //! |---|---|---|
-//! | 5 | [`cli`] | the commands, a file each |
-//! | 4 | [`daemon`] | the loop: feeds inputs to the engine, performs its effects, shuts down in order |
+//! | 6 | [`cli`] | the commands, a file each |
+//! | 5 | [`daemon`] | the loop: feeds inputs to the engine, performs its effects, shuts down in order |
 //! | 4 | [`clock`] | the only reader of time |
 //! | 2 | [`logging`] | where log lines go |
 //! | 3 | [`config`] | the file -> settings, or all of its mistakes |

@@ -88,7 +88,8 @@ impl Turn {
             Place::here(),
             saved.queued,
             saved.channels,
-            (fastrand::u64(..), now),
+            fastrand::u64(..),
+            now,
         );
         Ok(Self {
             parts,
@@ -248,10 +249,7 @@ impl Turn {
             match todo {
                 Todo::Engine(Effect::Record(record)) => {
                     if let Record::Incident(incident) = &record {
-                        let input = notify::Input::LogTail {
-                            incident: incident.id.clone(),
-                            lines: incident.log_tail.clone(),
-                        };
+                        let input = notify::Input::Incident(incident.clone());
                         todos.extend(self.outbox.handle(input, now).into_iter().map(Todo::Outbox));
                     }
                     records.push(record);

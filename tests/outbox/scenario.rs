@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
 use jiff::Timestamp;
 use supervigil::{
-    model::{ChannelRecord, IncidentId, Notice, NoticeId, NoticeReason, Record},
+    model::{ChannelRecord, Notice, NoticeId, NoticeReason, Record},
     notify::{Answer, Effect, Input, Outbox},
 };
 
@@ -98,9 +98,10 @@ impl Player {
             "closed" => NoticeReason::Closed,
             "reminder" => NoticeReason::Reminder,
             "log" => {
-                let incident = IncidentId(format!("i-{name}"));
-                let lines = vec!["last words".to_owned()];
-                return self.tell(Input::LogTail { incident, lines });
+                let notice = notice(name, NoticeReason::Opened, 0, self.now);
+                let mut incident = notice.incidents.into_iter().next().unwrap();
+                incident.log_tail = vec!["last words".to_owned()];
+                return self.tell(Input::Incident(incident));
             }
             "answer" => {
                 let uuid = self.in_flight.take().expect("nothing is on its way");

@@ -18,8 +18,7 @@ use super::{
 };
 use crate::{
     model::{
-        ChannelRecord, ChannelView, Delivery, IncidentId, Moment, Notice, NoticeId, Record,
-        Severity,
+        ChannelRecord, ChannelView, Delivery, Incident, Moment, Notice, NoticeId, Record, Severity,
     },
     notify::{
         compose::{self, Limits},
@@ -100,15 +99,10 @@ impl Channel {
         }
     }
 
-    /// Adds log lines to what waits and is not rendered yet.
-    pub(super) fn attach(
-        &mut self,
-        incident: &IncidentId,
-        lines: &[String],
-        effects: &mut Vec<Effect>,
-    ) {
+    /// Brings what waits and is not rendered yet up to what is known of an incident.
+    pub(super) fn update(&mut self, incident: &Incident, effects: &mut Vec<Effect>) {
         let carried = self.carried().unwrap_or_default().to_vec();
-        for notice in self.queue.attach(incident, lines, &carried) {
+        for notice in self.queue.update(incident, &carried) {
             effects.push(Effect::Record(Record::NoticeQueued {
                 channel: self.name().to_owned(),
                 notice,

@@ -26,7 +26,7 @@ use super::{
     settings::{ChannelSettings, Settings},
 };
 use crate::model::{
-    ChannelRecord, ChannelView, Delivery, IncidentId, Moment, Notice, NoticeId, Record,
+    ChannelRecord, ChannelView, Delivery, Incident, Moment, Notice, NoticeId, Record,
 };
 use channel::Channel;
 use surroundings::Surroundings;
@@ -34,17 +34,17 @@ use surroundings::Surroundings;
 pub use queue::QUEUE_MAX;
 
 /// What the outbox is told.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "inputs live for one turn of the loop"
+)]
 #[derive(Debug, Clone)]
 pub enum Input {
     /// There is something to tell.
     Notice(Notice),
-    /// The last lines of a failed program's log were read.
-    LogTail {
-        /// The incident that they belong to.
-        incident: IncidentId,
-        /// The lines, redacted.
-        lines: Vec<String>,
-    },
+    /// An incident that people may not have been told of yet is known better: its log's last lines,
+    /// or what is done next about it.
+    Incident(Incident),
     /// A receiver answered, or did not.
     Answered {
         /// The channel.
@@ -178,9 +178,9 @@ impl Outbox {
                     }
                 }
             }
-            Input::LogTail { incident, lines } => {
+            Input::Incident(incident) => {
                 for channel in &mut self.channels {
-                    channel.attach(&incident, &lines, &mut effects);
+                    channel.update(&incident, &mut effects);
                 }
             }
             Input::Answered {

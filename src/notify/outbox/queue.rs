@@ -4,7 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use jiff::Timestamp;
 
-use crate::model::{IncidentId, Moment, Notice, NoticeId, NoticeReason};
+use crate::model::{Incident, Moment, Notice, NoticeId, NoticeReason};
 
 /// The most notices that wait for one channel: a host has some hundreds of programs at most, and each
 /// has one open incident; beyond that lies a receiver that has been gone for hours.
@@ -48,27 +48,32 @@ impl Queue {
         self.waiting.push_back(waiting);
     }
 
-    /// Gives the log's lines to the notices about an incident that have none, but for those that
-    /// `carried` says are on their way; returns the changed ones.
-    pub(super) fn attach(
-        &mut self,
-        incident: &IncidentId,
-        lines: &[String],
-        carried: &[NoticeId],
-    ) -> Vec<Notice> {
+    /// Brings the notices about an open incident up to what is known of it at present, but for those
+    /// that `carried` says are on their way; returns the changed ones.
+    ///
+    /// Only what may come later than the notice itself is taken over: the log's last lines, and what
+    /// is done next. What happened stays as it was told.
+    pub(super) fn update(&mut self, incident: &Incident, carried: &[NoticeId]) -> Vec<Notice> {
         let mut changed = Vec::new();
-        for waiting in &mut self.waiting {
-            if carried.contains(&waiting.notice.id) {
-                continue;
-            }
-            let bare = waiting
-                .notice
+        let waiting = self.waiting.iter_mut().map(|waiting| &mut waiting.notice);
+        for notice in waiting.filter(|notice| !carried.contains(&notice.id)) {
+            let known = notice
                 .incidents
                 .iter_mut()
-                .find(|known| known.id == *incident && known.log_tail.is_empty());
-            if let Some(bare) = bare {
-                bare.log_tail = lines.to_vec();
-                changed.push(waiting.notice.clone());
+                .find(|known| known.id == incident.id);
+            let Some(known) = known.filter(|known| known.is_open()) else {
+                continue;
+            };
+            let before = known.clone();
+            if incident.is_open() {
+                known.attempts = incident.attempts;
+                known.next.clone_from(&incident.next);
+            }
+            if !incident.log_tail.is_empty() {
+                known.log_tail.clone_from(&incident.log_tail);
+            }
+            if *known != before {
+                changed.push(notice.clone());
             }
         }
         changed
