@@ -22,7 +22,7 @@ build: ## Build target/release/supervigil
 # their own anyway.
 test: ## Run every test, against real supervisords
 	@tests/setup supervisor-4.2.5 supervisor-4.3.0 debian
-	$(CARGO) test --locked
+	$(CARGO) test --locked --no-fail-fast
 
 lint: ## Formatting, clippy, documentation, licences
 	@tests/setup cargo-deny

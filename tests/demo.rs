@@ -68,10 +68,14 @@ fn it_tells_of_what_fails_and_cleans_up() {
     );
 }
 
-/// What is in the boxes, without the spaces, some of which a line's end has swallowed.
+/// What is in the boxes, without colours, and without spaces, some of which a line's end has swallowed.
 fn unwrapped(boxes: &str) -> String {
-    boxes
-        .chars()
+    let mut parts = boxes.split('\u{1b}');
+    let first = parts.next().unwrap_or_default();
+    let uncoloured = parts.map(|part| part.split_once('m').map_or(part, |(_, rest)| rest));
+    std::iter::once(first)
+        .chain(uncoloured)
+        .flat_map(str::chars)
         .filter(|char| !char.is_whitespace() && *char != '│')
         .collect()
 }

@@ -1,7 +1,13 @@
 //! Short tasks that go out for the loop and come back with an event.
 
+use std::io::{self, SeekFrom};
+
 use regex::Regex;
-use tracing::{debug, warn};
+use tokio::{
+    fs,
+    io::{AsyncReadExt as _, AsyncSeekExt as _},
+};
+use tracing::warn;
 
 use super::with_causes;
 use crate::{
@@ -69,33 +75,114 @@ fn refused(error: &CallError) -> StartOutcome {
 }
 
 /// The last lines of a program's log, redacted; empty where there are none to be had.
+///
+/// Where supervisord is on this host the file itself is read: `tailProcess*Log` fails on a window that
+/// cuts a character and on text that is not UTF-8, and leaves a traceback in supervisord's own log.
 pub(super) async fn read_log(
     client: &Client,
     program: &ProgramName,
-    stderr: bool,
     lines: usize,
     redact: &[Regex],
 ) -> Vec<String> {
-    let streams: &[LogStream] = if stderr {
-        &[LogStream::Stderr, LogStream::Stdout]
-    } else {
-        &[LogStream::Stdout]
-    };
     let wanted = u32::try_from(lines)
         .unwrap_or(u32::MAX)
         .saturating_mul(BYTES_PER_LINE);
-    for stream in streams {
-        match client
-            .log_tail(program, *stream, wanted.min(TAIL_BYTES_MAX))
-            .await
-        {
-            Ok(tail) if tail.text.trim().is_empty() => {}
-            Ok(tail) => return tail_lines(&tail.text, lines, redact),
-            Err(error) if error.fault().is_some() => {
-                debug!(%program, "no log to show: {}", with_causes(&error));
-            }
-            Err(error) => warn!(%program, "its log cannot be shown: {}", with_causes(&error)),
+    let wanted = wanted.min(TAIL_BYTES_MAX);
+    let process = match client.process(program).await {
+        Ok(process) => process,
+        Err(error) => {
+            warn!(%program, "its log cannot be shown: {}", with_causes(&error));
+            return Vec::new();
+        }
+    };
+    let logs = [
+        (LogStream::Stderr, process.stderr_log),
+        (LogStream::Stdout, process.stdout_log),
+    ];
+    for (stream, path) in logs.iter().filter(|(_, path)| !path.is_empty()) {
+        let text = if client.is_local() {
+            end_of_file(path, wanted).await.ok()
+        } else {
+            None
+        };
+        let text = match text {
+            Some(text) => text,
+            None => ask_for_tail(client, program, *stream, wanted).await,
+        };
+        if !text.trim().is_empty() {
+            return tail_lines(&text, lines, redact);
         }
     }
     Vec::new()
+}
+
+async fn ask_for_tail(
+    client: &Client,
+    program: &ProgramName,
+    stream: LogStream,
+    wanted: u32,
+) -> String {
+    match client.log_tail(program, stream, wanted).await {
+        Ok(tail) => tail.text,
+        Err(error) => {
+            warn!(%program, "its log cannot be shown: {}", with_causes(&error));
+            String::new()
+        }
+    }
+}
+
+/// The last bytes of a regular file, from the first whole line on, with what is not UTF-8 replaced.
+async fn end_of_file(path: &str, wanted: u32) -> io::Result<String> {
+    let length = fs::metadata(path).await?;
+    if !length.is_file() {
+        // Opening a pipe would wait for somebody to write to it.
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let mut file = fs::File::open(path).await?;
+    let begin = length.len().saturating_sub(u64::from(wanted));
+    file.seek(SeekFrom::Start(begin)).await?;
+    let mut bytes = Vec::new();
+    file.take(u64::from(wanted)).read_to_end(&mut bytes).await?;
+    let text = String::from_utf8_lossy(&bytes);
+    let whole = if begin == 0 {
+        None
+    } else {
+        text.split_once('\n').map(|(_, rest)| rest)
+    };
+    Ok(whole.unwrap_or(&text).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_end_of_a_file_begins_with_a_whole_line_and_survives_any_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let log = [
+            &b"the first line\n"[..],
+            "中文\n".as_bytes(),
+            b"\xd6\xd0\xce\xc4\n",
+        ]
+        .concat();
+        std::fs::write(&path, log).unwrap();
+        let path = path.to_str().unwrap();
+        assert_eq!(
+            end_of_file(path, 1000).await.unwrap(),
+            "the first line\n中文\n\u{fffd}\u{fffd}\u{fffd}\u{fffd}\n"
+        );
+        for wanted in 13..27 {
+            assert_eq!(
+                end_of_file(path, wanted).await.unwrap(),
+                "中文\n\u{fffd}\u{fffd}\u{fffd}\u{fffd}\n",
+                "{wanted} bytes"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_log_that_is_no_file_is_not_read() {
+        assert!(end_of_file("/dev/zero", 10).await.is_err());
+    }
 }

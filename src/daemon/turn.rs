@@ -317,7 +317,7 @@ impl Turn {
             Effect::ReadLog {
                 key,
                 incident,
-                stderr,
+                stderr: _,
             } => {
                 let lines = self.config.notify.log_tail_lines;
                 let Some(watched) = self.servers.get(&key.server).filter(|_| lines > 0) else {
@@ -326,8 +326,7 @@ impl Turn {
                 let client = watched.client.clone();
                 let redact = self.config.notify.redact.clone();
                 self.send_out(async move {
-                    let lines =
-                        errand::read_log(&client, &key.program, stderr, lines, &redact).await;
+                    let lines = errand::read_log(&client, &key.program, lines, &redact).await;
                     Event::Engine(engine::Input::LogRead {
                         key,
                         incident,

@@ -1,14 +1,14 @@
 //! What is observed: the published picture as metric families, made anew at each scrape.
 //!
+//! Not a collector of a registry: that would hold all families at once, and a thousand programs' weigh
+//! more than the rest of supervigil. They are told one at a time instead.
+//!
 //! Owns which programs are shown and for how long their gauges outlive the last poll; the families
 //! themselves are in `servers`, `programs` and `supervigil`.
 
 use std::sync::Arc;
 
-use prometheus::{
-    core::{Collector, Desc},
-    proto::MetricFamily,
-};
+use prometheus::proto::MetricFamily;
 use tokio::sync::watch;
 
 use super::{Now, Settings, programs, servers, supervigil};
@@ -18,46 +18,46 @@ use crate::model::{Moment, ProcessView, Published, ServerView};
 /// bridge a single lost poll, short enough that Prometheus soon marks them stale.
 const STALE_AFTER_INTERVALS: u32 = 3;
 
-/// The collector over the published picture.
+/// The published picture, and how it is shown.
+#[derive(Clone)]
 pub(super) struct Observed {
     settings: Settings,
     published: watch::Receiver<Arc<Published>>,
     now: Now,
-    descs: Vec<Desc>,
 }
 
 impl Observed {
-    /// A collector with every family declared that it may ever give.
+    /// A reader of the published picture.
     pub(super) fn new(
         settings: Settings,
         published: watch::Receiver<Arc<Published>>,
         now: Now,
-    ) -> Result<Self, prometheus::Error> {
-        let mut descs = servers::descs()?;
-        descs.extend(programs::descs()?);
-        descs.extend(supervigil::descs()?);
-        Ok(Self {
+    ) -> Self {
+        Self {
             settings,
             published,
             now,
-            descs,
-        })
-    }
-}
-
-impl Collector for Observed {
-    fn desc(&self) -> Vec<&Desc> {
-        self.descs.iter().collect()
+        }
     }
 
-    fn collect(&self) -> Vec<MetricFamily> {
+    /// The picture at present, and how many programs of each supervisord have series.
+    pub(super) fn shown(&self) -> (Arc<Published>, usize) {
+        let published = Arc::clone(&self.published.borrow());
+        (published, self.settings.max_processes)
+    }
+
+    /// Tells each family as it is at present, one at a time.
+    pub(super) fn each_family(&self, tell: &mut dyn FnMut(MetricFamily)) {
         let published = Arc::clone(&self.published.borrow());
         let now = (self.now)();
         let shown = Shown::all(&published, self.settings.max_processes, now);
-        let mut families = servers::families(&shown);
-        families.extend(programs::families(&shown, self.settings.compact_state));
-        families.extend(supervigil::families(&published));
-        families
+        for family in servers::families(&shown) {
+            tell(family);
+        }
+        programs::each_family(&shown, self.settings.compact_state, tell);
+        for family in supervigil::families(&published) {
+            tell(family);
+        }
     }
 }
 

@@ -35,8 +35,7 @@ pub type Now = Arc<dyn Fn() -> Moment + Send + Sync>;
 pub struct Metrics {
     registry: Registry,
     events: Events,
-    published: watch::Receiver<Arc<Published>>,
-    max_processes: usize,
+    observed: collector::Observed,
 }
 
 impl Metrics {
@@ -50,17 +49,11 @@ impl Metrics {
     ) -> Result<Self, MetricsError> {
         let registry = Registry::new();
         let events = Events::registered(&registry)?;
-        registry.register(Box::new(collector::Observed::new(
-            settings,
-            published.clone(),
-            now,
-        )?))?;
         registry.register(Box::new(own_process::OwnProcess::new()?))?;
         Ok(Self {
             registry,
             events,
-            published,
-            max_processes: settings.max_processes,
+            observed: collector::Observed::new(settings, published, now),
         })
     }
 
@@ -71,9 +64,15 @@ impl Metrics {
 
     /// Everything, in Prometheus' text format 0.0.4.
     pub fn exposition(&self) -> String {
-        let published = Arc::clone(&self.published.borrow());
-        self.events.follow(&published, self.max_processes);
-        text::Exposition(&self.registry.gather()).to_string()
+        let (published, max_processes) = self.observed.shown();
+        self.events.follow(&published, max_processes);
+        let mut text = String::new();
+        for family in self.registry.gather() {
+            text::write(&mut text, &family);
+        }
+        self.observed
+            .each_family(&mut |family| text::write(&mut text, &family));
+        text
     }
 }
 

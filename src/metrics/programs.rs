@@ -3,7 +3,7 @@
 //! Gauges of the observed state go when what was seen grows old; counters stay for as long as the
 //! program is configured.
 
-use prometheus::{core::Desc, proto::MetricFamily};
+use prometheus::proto::MetricFamily;
 
 use super::{
     collector::Shown,
@@ -82,52 +82,31 @@ const RETRY_NEXT: Declared<3> = Declared::gauge(
     "When supervigil starts the program next, in seconds since the epoch; absent when that is not planned.",
 );
 
-/// The declarations of [`families`].
-pub(super) fn descs() -> Result<Vec<Desc>, prometheus::Error> {
-    [
-        STATE.desc(),
-        STATE_CODE.desc(),
-        UP.desc(),
-        EXPECTED_UP.desc(),
-        START.desc(),
-        STATE_SINCE.desc(),
-        LAST_EXIT.desc(),
-        STARTS.desc(),
-        EXITS.desc(),
-        TRANSITIONS.desc(),
-        MISSED_BY_POLL.desc(),
-        CRASH_LOOPING.desc(),
-        RETRY_EXHAUSTED.desc(),
-        RETRY_NEXT.desc(),
-    ]
-    .into_iter()
-    .collect()
-}
-
-/// What there is to tell of each program that has series.
-pub(super) fn families(all: &[Shown<'_>], compact_state: bool) -> Vec<MetricFamily> {
-    let mut families = if compact_state {
-        vec![STATE_CODE.with(fresh(all, |p| Some(f64::from(p.state.code()))))]
+/// Tells each family of the programs that have series.
+pub(super) fn each_family(
+    all: &[Shown<'_>],
+    compact_state: bool,
+    tell: &mut dyn FnMut(MetricFamily),
+) {
+    if compact_state {
+        tell(STATE_CODE.with(fresh(all, |p| Some(f64::from(p.state.code())))));
     } else {
-        vec![STATE.with(state_set(all))]
-    };
-    families.extend([
-        UP.with(fresh(all, |p| Some(flag(p.state == ProcessState::Running)))),
-        EXPECTED_UP.with(fresh(all, |p| Some(flag(p.expected_up)))),
-        START.with(fresh(all, |p| p.started_at.map(seconds))),
-        STATE_SINCE.with(fresh(all, |p| Some(seconds(p.state_since)))),
-        LAST_EXIT.with(fresh(all, |p| last_exit(p).map(f64::from))),
-        STARTS.with(each(all, |p| Some(number(p.counters.starts)))),
-        EXITS.with(exits(all)),
-        TRANSITIONS.with(transitions(all)),
-        MISSED_BY_POLL.with(each(all, |p| Some(number(p.counters.missed_by_poll)))),
-        CRASH_LOOPING.with(fresh(all, |p| Some(flag(p.crash_looping)))),
-        RETRY_EXHAUSTED.with(each(all, |p| p.retry.as_ref().map(|r| flag(r.exhausted)))),
-        RETRY_NEXT.with(each(all, |p| {
-            p.retry.as_ref()?.next_attempt_at.map(seconds)
-        })),
-    ]);
-    families
+        tell(STATE.with(state_set(all)));
+    }
+    tell(UP.with(fresh(all, |p| Some(flag(p.state == ProcessState::Running)))));
+    tell(EXPECTED_UP.with(fresh(all, |p| Some(flag(p.expected_up)))));
+    tell(START.with(fresh(all, |p| p.started_at.map(seconds))));
+    tell(STATE_SINCE.with(fresh(all, |p| Some(seconds(p.state_since)))));
+    tell(LAST_EXIT.with(fresh(all, |p| last_exit(p).map(f64::from))));
+    tell(STARTS.with(each(all, |p| Some(number(p.counters.starts)))));
+    tell(EXITS.with(exits(all)));
+    tell(TRANSITIONS.with(transitions(all)));
+    tell(MISSED_BY_POLL.with(each(all, |p| Some(number(p.counters.missed_by_poll)))));
+    tell(CRASH_LOOPING.with(fresh(all, |p| Some(flag(p.crash_looping)))));
+    tell(RETRY_EXHAUSTED.with(each(all, |p| p.retry.as_ref().map(|r| flag(r.exhausted)))));
+    tell(RETRY_NEXT.with(each(all, |p| {
+        p.retry.as_ref()?.next_attempt_at.map(seconds)
+    })));
 }
 
 /// A program's labels and the program.

@@ -1,6 +1,6 @@
 //! The families of a supervisord.
 
-use prometheus::{core::Desc, proto::MetricFamily};
+use prometheus::proto::MetricFamily;
 
 use super::{
     collector::Shown,
@@ -56,23 +56,6 @@ const SERIES_DROPPED: Declared<1> = Declared::gauge(
 
 /// The feeds of hints. None of them runs in this release, and their gauge says so.
 const FEEDS: [&str; 2] = ["log", "pidfd"];
-
-/// The declarations of [`families`].
-pub(super) fn descs() -> Result<Vec<Desc>, prometheus::Error> {
-    [
-        UP.desc(),
-        INSTANCE.desc(),
-        START.desc(),
-        RESTARTS.desc(),
-        PROCESSES.desc(),
-        LAST_SUCCESS.desc(),
-        POLL_INTERVAL.desc(),
-        HINT_FEED_UP.desc(),
-        SERIES_DROPPED.desc(),
-    ]
-    .into_iter()
-    .collect()
-}
 
 /// What there is to tell of each supervisord.
 pub(super) fn families(all: &[Shown<'_>]) -> Vec<MetricFamily> {

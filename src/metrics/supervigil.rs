@@ -1,6 +1,6 @@
 //! The families of supervigil's own doings that the published picture shows.
 
-use prometheus::{core::Desc, proto::MetricFamily};
+use prometheus::proto::MetricFamily;
 
 use super::family::{Declared, flag, length, seconds};
 use crate::model::{ChannelView, Kind, Published, Severity};
@@ -65,26 +65,6 @@ const STORE_UNSAVED: Declared<0> = Declared::gauge(
     [],
     "Changes that wait for the disk to take them; they would be lost by a crash.",
 );
-
-/// The declarations of [`families`].
-pub(super) fn descs() -> Result<Vec<Desc>, prometheus::Error> {
-    [
-        INCIDENTS_OPEN.desc(),
-        OUTBOX_LENGTH.desc(),
-        OUTBOX_CAPACITY.desc(),
-        OUTBOX_OLDEST.desc(),
-        CHANNEL_UP.desc(),
-        CHANNEL_FROZEN.desc(),
-        CHANNEL_SUCCESS.desc(),
-        BUILD.desc(),
-        RELOAD_OK.desc(),
-        RELOAD_TIME.desc(),
-        STORE_UP.desc(),
-        STORE_UNSAVED.desc(),
-    ]
-    .into_iter()
-    .collect()
-}
 
 /// What there is to tell of incidents, channels, the store and the configuration.
 pub(super) fn families(published: &Published) -> Vec<MetricFamily> {

@@ -3,20 +3,19 @@
 //! Own, because the `le` of a bucket is to be written as `1.0`, the same in every format that is ever
 //! served: Prometheus would take `1` and `1.0` for two series.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use prometheus::proto::{Histogram, LabelPair, Metric, MetricFamily, MetricType};
 
-/// Families, shown in the format.
-pub(super) struct Exposition<'a>(pub(super) &'a [MetricFamily]);
-
-impl fmt::Display for Exposition<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|family| write_family(f, family))
+/// Adds a family in the format; one without series is left out.
+pub(super) fn write(text: &mut String, family: &MetricFamily) {
+    if !family.get_metric().is_empty() {
+        // Writing to a string does not fail.
+        let _done = write_family(text, family);
     }
 }
 
-fn write_family(f: &mut fmt::Formatter<'_>, family: &MetricFamily) -> fmt::Result {
+fn write_family(f: &mut String, family: &MetricFamily) -> fmt::Result {
     let name = family.name();
     f.write_str("# HELP ")?;
     f.write_str(name)?;
@@ -45,18 +44,13 @@ fn write_family(f: &mut fmt::Formatter<'_>, family: &MetricFamily) -> fmt::Resul
     Ok(())
 }
 
-fn write_series(
-    f: &mut fmt::Formatter<'_>,
-    name: &str,
-    metric: &Metric,
-    value: f64,
-) -> fmt::Result {
+fn write_series(f: &mut String, name: &str, metric: &Metric, value: f64) -> fmt::Result {
     f.write_str(name)?;
     write_labels(f, metric.get_label(), None)?;
     write_value(f, value)
 }
 
-fn write_histogram(f: &mut fmt::Formatter<'_>, name: &str, metric: &Metric) -> fmt::Result {
+fn write_histogram(f: &mut String, name: &str, metric: &Metric) -> fmt::Result {
     let labels = metric.get_label();
     let histogram: &Histogram = metric.get_histogram();
     let buckets = histogram
@@ -78,11 +72,7 @@ fn write_histogram(f: &mut fmt::Formatter<'_>, name: &str, metric: &Metric) -> f
     writeln!(f, " {}", histogram.get_sample_count())
 }
 
-fn write_labels(
-    f: &mut fmt::Formatter<'_>,
-    labels: &[LabelPair],
-    bound: Option<f64>,
-) -> fmt::Result {
+fn write_labels(f: &mut String, labels: &[LabelPair], bound: Option<f64>) -> fmt::Result {
     let mut before = "{";
     for label in labels {
         f.write_str(before)?;
@@ -101,7 +91,7 @@ fn write_labels(
     }
 }
 
-fn write_value(f: &mut fmt::Formatter<'_>, value: f64) -> fmt::Result {
+fn write_value(f: &mut String, value: f64) -> fmt::Result {
     if value.is_infinite() {
         f.write_str(if value > 0.0 { " +Inf\n" } else { " -Inf\n" })
     } else {
@@ -110,7 +100,7 @@ fn write_value(f: &mut fmt::Formatter<'_>, value: f64) -> fmt::Result {
 }
 
 /// Writes the text with some characters replaced, the runs between them in one piece.
-fn write_escaped(f: &mut fmt::Formatter<'_>, text: &str, escapes: &[(char, &str)]) -> fmt::Result {
+fn write_escaped(f: &mut String, text: &str, escapes: &[(char, &str)]) -> fmt::Result {
     let is_special = |found: char| escapes.iter().any(|(special, _)| *special == found);
     text.split_inclusive(is_special).try_for_each(|piece| {
         let escape = escapes

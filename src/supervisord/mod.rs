@@ -65,6 +65,11 @@ impl Client {
         self.transport.url()
     }
 
+    /// Whether it is on this host for sure, so that its paths mean the same files here.
+    pub fn is_local(&self) -> bool {
+        self.transport.is_local()
+    }
+
     /// Everything at one time: who answers, and all programs.
     pub async fn snapshot(&self) -> Result<Snapshot, CallError> {
         let method = "supervisor.getAllProcessInfo";

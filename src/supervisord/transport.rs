@@ -75,6 +75,14 @@ impl Transport {
         Target::shown(&self.endpoint)
     }
 
+    /// Whether it is reached by a unix socket.
+    pub(super) fn is_local(&self) -> bool {
+        match self.endpoint {
+            Endpoint::Unix(_) | Endpoint::Search(_) => true,
+            Endpoint::Tcp { .. } => false,
+        }
+    }
+
     /// Sends a request and gives the body of its answer, with where it came from.
     pub(super) async fn post(&self, post: Post) -> Result<(Vec<u8>, String), CallError> {
         let target = Target::of(&self.endpoint)?;
