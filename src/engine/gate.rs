@@ -5,16 +5,11 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
-
 use super::{RetrySettings, Wait};
 use crate::model::{Moment, ProgramName, ProgramRecord};
 
 /// The window of `max_per_minute` and of the host guard.
-const MINUTE: Duration = Duration::from_secs(60);
-/// The most starts of one program within a minute that a restart remembers: at a `backoff` of 1 s the
-/// delays of 1, 2, 4... s leave room for six.
-const STARTS_MAX: u32 = 6;
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
 /// Fewer programs than this failing together say nothing about the host.
 const HOST_GUARD_LEAST: usize = 3;
 
@@ -44,22 +39,14 @@ pub(super) struct Guard {
 
 impl Gate {
     /// A gate that knows of the starts of an earlier run.
-    ///
-    /// Of several starts of one program only the last one's time is known; all of them count from
-    /// then, so that the limit is never looser than it was.
     pub(super) fn restored(records: &[&ProgramRecord], now: Moment) -> Self {
-        let mut started: Vec<Timestamp> = Vec::new();
-        for record in records.iter().map(|record| &record.retry) {
-            if let Some(at) = record.last_attempt_at
-                && now.wall_since(at) < MINUTE
-            {
-                let times = usize::try_from(record.attempts.clamp(1, STARTS_MAX)).unwrap_or(1);
-                started.extend(std::iter::repeat_n(at.min(now.wall), times));
-            }
-        }
-        started.sort();
+        let recent = records.iter().flat_map(|record| &record.retry.recent);
+        let recent = recent.filter(|at| now.wall_since(**at) < MINUTE);
+        // A time ahead is from before the clock was set back.
+        let mut recent: Vec<_> = recent.map(|at| *at.min(&now.wall)).collect();
+        recent.sort();
         Self {
-            started: started.into_iter().map(|at| now.of_wall(at)).collect(),
+            started: recent.into_iter().map(|at| now.of_wall(at)).collect(),
             ..Self::default()
         }
     }

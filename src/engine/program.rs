@@ -20,8 +20,6 @@ use crate::model::{
 /// How long a program must rest between two looks for supervisord to be done with it: under autorestart it
 /// starts the program again within one pass of its loop, which takes a second at most.
 pub(super) const SETTLED_AFTER: Duration = Duration::from_secs(3);
-/// How often it must have been seen so.
-const SETTLED_LOOKS: u32 = 2;
 /// How long a program may fail to start before that is an incident: supervisord's own retries take
 /// six seconds at its defaults, and growing waits mean many `startretries`.
 pub(super) const BACKOFF_AFTER: Duration = Duration::from_secs(60);
@@ -53,7 +51,6 @@ pub(super) struct Program {
     /// When it was looked at last. All that is concluded from time lies between looks.
     pub seen_at: Moment,
     rest_since: Moment,
-    rest_looks: u32,
     /// Since when its present pid has been seen RUNNING.
     running_since: Option<Moment>,
     /// Since when it has been failing to start.
@@ -128,27 +125,28 @@ impl Program {
             saved_incident: None,
             seen_at: now,
             rest_since: now,
-            rest_looks: 1,
             running_since: None,
             failing_since: None,
         }
     }
 
-    /// Takes a new look at the program in and returns the steps that led to it.
+    /// Takes a new look at the program in and returns the steps that led to it, and whether
+    /// supervisord made the program anew.
     pub(super) fn observe(
         &mut self,
         later: Process,
         same_supervisord: bool,
         now: Moment,
-    ) -> Vec<Step> {
+    ) -> (Vec<Step>, bool) {
         let about = Circumstances {
             same_supervisord,
             retrying: self.retry.may_have_started(),
             settled: self.is_settled(),
             started_by: self.started_by,
         };
+        let is_anew = tracker::is_recreated(&self.process, &later, same_supervisord);
         let steps = tracker::infer(&self.process, &later, about);
-        self.count_look(&later, same_supervisord, now);
+        self.note_rest(&later, same_supervisord, now);
         if later.pid != self.process.pid {
             self.running_since = None;
         }
@@ -164,19 +162,16 @@ impl Program {
         self.note_state(now);
         self.exit = tracker::exit_of(&self.process);
         self.expected_exit = self.process.spawn_error.is_empty();
-        steps
+        (steps, is_anew)
     }
 
-    fn count_look(&mut self, later: &Process, same_supervisord: bool, now: Moment) {
+    fn note_rest(&mut self, later: &Process, same_supervisord: bool, now: Moment) {
         let earlier = &self.process;
         let rests = same_supervisord
             && (earlier.state, earlier.start, earlier.stop)
                 == (later.state, later.start, later.stop);
-        if rests {
-            self.rest_looks = self.rest_looks.saturating_add(1);
-        } else {
+        if !rests {
             self.rest_since = now;
-            self.rest_looks = 1;
         }
     }
 
@@ -261,7 +256,7 @@ impl Program {
 
     /// Whether it has rested for so long that supervisord will not move it by itself.
     pub(super) fn is_settled(&self) -> bool {
-        self.rest_looks >= SETTLED_LOOKS && self.seen_at.since(self.rest_since) >= SETTLED_AFTER
+        self.seen_at.since(self.rest_since) >= SETTLED_AFTER
     }
 
     /// Whether it is too early to say if it stays down.

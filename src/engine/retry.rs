@@ -20,13 +20,16 @@ use std::time::Duration;
 
 use super::{
     AttemptOutcome, RetrySettings, StartOutcome, Wait, backoff,
-    gate::{Gate, Guard},
+    gate::{Gate, Guard, MINUTE},
 };
 use crate::model::{Moment, Next, Process, ProcessState, RetryRecord};
 
 /// How long an attempt may take before it counts as lost. Four spawns of a program with
 /// `startsecs=120` take eight minutes.
 const ATTEMPT_LIMIT: Duration = Duration::from_secs(30 * 60);
+/// Attempts of one program that the limit per minute remembers. With the shortest `backoff` of a
+/// second there are six in a minute; a wall clock that was set back keeps old ones for longer.
+const RECENT_MAX: usize = 16;
 /// How old a look may be that is taken in after a start was accepted: longer than a poll that began
 /// before it can take (`timeout` is 5 s by default). Such a look shows the program as it was.
 const STALE_LOOK: Duration = Duration::from_secs(30);
@@ -107,8 +110,8 @@ impl Retry {
     pub(super) fn reset(&mut self) {
         self.plan = Plan::Idle;
         self.record = RetryRecord {
-            // The limit per minute counts it all the same.
-            last_attempt_at: self.record.last_attempt_at,
+            // The limit per minute counts them all the same.
+            recent: std::mem::take(&mut self.record.recent),
             ..RetryRecord::default()
         };
     }
@@ -181,6 +184,7 @@ impl Retry {
             self.plan = Plan::Starting { start_before };
             self.record.attempts = self.record.attempts.saturating_add(1);
             self.record.last_attempt_at = Some(now.wall);
+            self.remember(now);
             self.record.next_attempt_at = None;
             self.record.under_way = true;
             return Decision::Start;
@@ -194,6 +198,14 @@ impl Retry {
         } else {
             Decision::Wait(why)
         }
+    }
+
+    fn remember(&mut self, now: Moment) {
+        let recent = &mut self.record.recent;
+        recent.retain(|at| now.wall_since(*at) < MINUTE);
+        let surplus = recent.len().saturating_add(1).saturating_sub(RECENT_MAX);
+        recent.drain(..surplus);
+        recent.push(now.wall);
     }
 
     fn plan_next(&mut self, settings: &RetrySettings, luck: f64, now: Moment) -> Decision {

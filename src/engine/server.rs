@@ -108,12 +108,10 @@ impl Server {
             let baseline = is_baseline.then_some((process.start, process.stop));
             if let Some(program) = self.programs.get_mut(&name) {
                 let had_life = program.process.start != 0;
-                let steps = program.observe(process, same, context.now);
+                let (steps, is_anew) = program.observe(process, same, context.now);
                 program.baseline = baseline.or(program.baseline);
-                let anew = |step: &Step| step.cause == Cause::SupervisordRestart;
                 surviving = surviving.saturating_add(usize::from(had_life));
-                recreated =
-                    recreated.saturating_add(usize::from(had_life && steps.iter().any(anew)));
+                recreated = recreated.saturating_add(usize::from(had_life && is_anew));
                 self.follow(&name, &steps, total, context);
             } else {
                 let mut program = Program::first_seen(process, context.now);

@@ -12,12 +12,16 @@ use crate::model::{Incident, Moment, Outcome, ServerName};
 /// `stopwaitsecs` (10 s by default, and people go up to a few minutes).
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(5 * 60);
 
+/// One poll that failed may be a blip, and at long intervals the next one is far.
+const FAILURES_LEAST: u32 = 2;
+
 /// What is known of a supervisord's silence.
 #[derive(Debug, Default)]
 pub(super) struct Silence {
     /// Why the last poll failed; none when it did not.
     pub error: Option<String>,
     pub incident: Option<Incident>,
+    failures: u32,
     since: Option<Moment>,
     leaving_since: Option<Moment>,
 }
@@ -44,6 +48,7 @@ impl Silence {
     /// A poll failed.
     pub(super) fn goes_on(&mut self, failure: PollFailure, now: Moment) {
         self.error = Some(failure.message);
+        self.failures = self.failures.saturating_add(1);
         if failure.shutting_down {
             self.since = None;
             self.leaving_since.get_or_insert(now);
@@ -63,7 +68,7 @@ impl Silence {
 
     /// When the silence becomes an incident; none: there is none, or it is one.
     pub(super) fn due(&self, unreachable_after: Duration) -> Option<Moment> {
-        if self.incident.is_some() {
+        if self.incident.is_some() || self.failures < FAILURES_LEAST {
             return None;
         }
         let silent = self.since.map(|since| since.after(unreachable_after));

@@ -85,7 +85,7 @@ pub(super) fn infer(earlier: &Process, later: &Process, about: Circumstances) ->
 }
 
 /// Whether supervisord made the program anew (a restart, a reload, an update of its group).
-fn is_recreated(earlier: &Process, later: &Process, same_supervisord: bool) -> bool {
+pub(super) fn is_recreated(earlier: &Process, later: &Process, same_supervisord: bool) -> bool {
     !same_supervisord
         || (later.stop == 0 && earlier.stop != 0)
         || (later.start == 0 && earlier.start != 0)
@@ -172,7 +172,11 @@ fn after_rest(earlier: &Process, later: &Process, about: Circumstances) -> Vec<S
     let reaped = later.stop != earlier.stop;
     let cause = start_cause(earlier, about);
     if later.pid == 0 && !reaped && later.start == earlier.start {
-        return ended(earlier.state, later);
+        return if later.state == earlier.state {
+            Vec::new()
+        } else {
+            ended(earlier.state, later)
+        };
     }
     if later.pid == 0 || !reaped {
         return life_from(earlier.state, cause, later);
@@ -344,3 +348,6 @@ fn seconds(from: i64, to: i64) -> Option<u64> {
         u64::try_from(to.saturating_sub(from)).ok()
     }
 }
+
+#[cfg(test)]
+mod tests;

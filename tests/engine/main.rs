@@ -1,0 +1,22 @@
+//! The engine against a supervisord that is modelled in simulated time.
+//!
+//! `supervisord` is the model, by the rules of process.py; `rig` joins it to the engine as the daemon
+//! would; `scenarios` are text files, one rule each, with what the engine makes of them beside them;
+//! `properties` walk both at random and hold them to the `laws`; `servers` is about several
+//! supervisords.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "what a test or its model cannot make sense of fails the test"
+)]
+
+mod laws;
+mod properties;
+mod rig;
+mod scenario;
+mod servers;
+mod story;
+mod supervisord;
