@@ -182,16 +182,10 @@ fn after_rest(earlier: &Process, later: &Process, about: Circumstances) -> Vec<S
         return life_from(earlier.state, cause, later);
     }
     let starting = ProcessState::Starting;
-    let end = match later.state {
-        ProcessState::Starting => ProcessState::Backoff,
-        ProcessState::Stopped
-        | ProcessState::Running
-        | ProcessState::Backoff
-        | ProcessState::Stopping
-        | ProcessState::Exited
-        | ProcessState::Fatal
-        | ProcessState::Unknown
-        | ProcessState::Unrecognised(_) => ProcessState::Exited,
+    let end = if later.state == starting {
+        ProcessState::Backoff
+    } else {
+        ProcessState::Exited
     };
     let unseen = Step::new(starting, end, 0, Cause::Unknown);
     vec![
