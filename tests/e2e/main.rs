@@ -16,6 +16,7 @@ mod disk;
 mod exits;
 mod fatal;
 mod forms;
+mod groups;
 mod loops;
 mod operator;
 mod restarts;
