@@ -131,7 +131,8 @@ async fn ask_for_tail(
     }
 }
 
-/// The last bytes of a regular file, from the first whole line on, with what is not UTF-8 replaced.
+/// The last bytes of a regular file, from the first whole line on where there is one, with what is not
+/// UTF-8 replaced.
 async fn end_of_file(path: &str, wanted: u32) -> io::Result<String> {
     let length = fs::metadata(path).await?;
     if !length.is_file() {
@@ -144,12 +145,15 @@ async fn end_of_file(path: &str, wanted: u32) -> io::Result<String> {
     let mut bytes = Vec::new();
     file.take(u64::from(wanted)).read_to_end(&mut bytes).await?;
     let text = String::from_utf8_lossy(&bytes);
-    let whole = if begin == 0 {
-        None
-    } else {
-        text.split_once('\n').map(|(_, rest)| rest)
-    };
-    Ok(whole.unwrap_or(&text).to_owned())
+    if begin == 0 {
+        return Ok(text.into_owned());
+    }
+    let whole = text.split_once('\n').map(|(_, rest)| rest);
+    // A part of a line that is longer than what is read says more than nothing.
+    let shown = whole
+        .filter(|rest| !rest.trim().is_empty())
+        .unwrap_or_else(|| text.trim_start_matches(char::REPLACEMENT_CHARACTER));
+    Ok(shown.to_owned())
 }
 
 #[cfg(test)]
@@ -179,6 +183,15 @@ mod tests {
                 "{wanted} bytes"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn a_line_that_is_longer_than_what_is_read_is_shown_in_part() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        std::fs::write(&path, "日志日志\n").unwrap();
+        let path = path.to_str().unwrap();
+        assert_eq!(end_of_file(path, 9).await.unwrap(), "日志\n");
     }
 
     #[tokio::test]

@@ -11,6 +11,11 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// How often a condition is looked at.
 const STEP: Duration = Duration::from_millis(10);
 
+/// Lets some time pass: for tests that strike at any moment, and wait for nothing.
+pub(crate) fn let_pass(millis: u64) {
+    thread::sleep(Duration::from_millis(millis));
+}
+
 /// Waits until `condition` holds, and panics with `what` when it does not within `deadline`.
 pub(crate) fn wait_until(deadline: Duration, what: &str, mut condition: impl FnMut() -> bool) {
     wait_for(deadline, what, || condition().then_some(()));

@@ -1,0 +1,30 @@
+//! The main job, end to end: a real supervisord, the real binary, a DingTalk stand-in. Each test is
+//! about one behaviour, as people and their tools see it: messages, the API, metrics, exit codes.
+
+#![cfg(test)]
+
+#[expect(dead_code, reason = "a part of it is used here")]
+#[path = "../support/mod.rs"]
+mod support;
+
+mod baseline;
+mod check;
+mod commands;
+mod dingtalk;
+mod discovery;
+mod disk;
+mod exits;
+mod fatal;
+mod forms;
+mod groups;
+mod loops;
+mod operator;
+mod restarts;
+mod retry;
+mod secrecy;
+mod several;
+mod signals;
+mod silence;
+mod stage;
+mod text;
+mod watch;
