@@ -21,6 +21,7 @@ impl Turn {
     pub(super) fn poll_all(&mut self) {
         self.polling.cancel();
         self.polling = CancellationToken::new();
+        self.epoch = self.epoch.wrapping_add(1);
         self.servers.clear();
         for settings in &self.config.supervisords {
             let client = Client::new(settings);
@@ -33,6 +34,7 @@ impl Turn {
             let poller = Poller {
                 client,
                 settings: settings.clone(),
+                epoch: self.epoch,
                 clock: self.parts.clock,
                 events: self.parts.events.clone(),
             };

@@ -21,13 +21,13 @@ use super::{
 use crate::{
     clock::Clock,
     config::Config,
-    engine::{self, Effect, Engine, PollFailure},
+    engine::{self, Effect, Engine},
     logging::Log,
     metrics,
     model::{ConfigView, Moment, Published, Record, Saved, ServerName},
     notify::{self, Channels, Outbox, Place},
     store::Store,
-    supervisord::{CallError, Client},
+    supervisord::Client,
 };
 
 /// Events that one turn takes in at most, so that a storm is one commit and one picture and still
@@ -58,6 +58,8 @@ pub(super) struct Turn {
     pub(super) servers: BTreeMap<ServerName, Watched>,
     pub(super) history: History,
     pub(super) polling: CancellationToken,
+    /// The number of the configuration in force; a reload makes it one more.
+    pub(super) epoch: u64,
     pub(super) store_tended: Moment,
     pub(super) store_error: Option<String>,
     /// Errands that are out: starts, log reads, messages.
@@ -106,6 +108,7 @@ impl Turn {
             servers: BTreeMap::new(),
             history,
             polling: CancellationToken::new(),
+            epoch: 0,
             store_tended: now,
             store_error: None,
             under_way: 0,
@@ -213,25 +216,22 @@ impl Turn {
     fn polled(&mut self, poll: Poll, now: Moment) -> Vec<Todo> {
         let Poll {
             server,
+            epoch,
             outcome,
+            result,
             took,
             interval,
         } = poll;
-        let Some(watched) = self.servers.get_mut(&server) else {
+        // One that began before a reload may have asked another supervisord under the same name.
+        let current = self.servers.get_mut(&server);
+        let Some(watched) = current.filter(|_| epoch == self.epoch) else {
             return Vec::new();
         };
         watched.interval = interval;
-        let result = outcome.as_ref().map_or_else(CallError::kind, |_| "success");
         self.parts.metrics.polled(&server, result);
         self.parts.metrics.called(&server, "system.multicall", took);
-        let outcome = outcome.map_err(|error| PollFailure {
-            message: with_causes(&error),
-            shutting_down: matches!(error, CallError::ShuttingDown { .. }),
-        });
-        let failure = outcome
-            .as_ref()
-            .err()
-            .map(|failure| failure.message.clone());
+        let failure = outcome.as_ref().err();
+        let failure = failure.map(|failure| failure.message.clone());
         say::poll(&server, failure.as_deref(), watched.failure.as_deref());
         watched.failure = failure;
         let effects = self
