@@ -45,7 +45,6 @@ use crate::{
     model::{ConfigView, Moment, Published, Saved, StoreView},
     notify,
     store::{self, Store, StoreError},
-    supervisord::Endpoint,
 };
 pub use event::Event;
 pub use poller::{Poll, Poller};
@@ -91,7 +90,7 @@ pub async fn run(config: Config, log: Log, reload: Reload) -> Result<(), DaemonE
     let clock = Clock::start();
     let mut signals = Signals::install().map_err(DaemonError::Signals)?;
     let bound = http::bind(&config.http.listen).await?;
-    announce(&config);
+    say::configuration(&config);
 
     let now = clock.now();
     let (store, saved) = open_store(&config.store, now)?;
@@ -184,41 +183,6 @@ async fn work(
                     return;
                 }
             },
-        }
-    }
-}
-
-/// Says what people would otherwise wonder about.
-fn announce(config: &Config) {
-    if let Some(path) = &config.source {
-        info!(file = %path.display(), "configuration read");
-    } else {
-        info!("no configuration file: built-in defaults");
-    }
-    for warning in &config.warnings {
-        warn!("{warning}");
-    }
-    if config.notify.channels.is_empty() {
-        warn!(
-            "no channel is configured: alerts go to this log; add a [[dingtalk]] table to be told"
-        );
-    }
-    for name in config.notify.unsupported_channels() {
-        warn!(
-            channel = name,
-            "this release does not send to [[alertmanager]]: nothing goes there"
-        );
-    }
-    for supervisord in &config.supervisords {
-        if let Endpoint::Search(paths) = &supervisord.endpoint {
-            let paths: Vec<_> = paths
-                .iter()
-                .map(|path| path.display().to_string())
-                .collect();
-            info!(
-                "no supervisord is configured: watching the first of {}",
-                paths.join(", ")
-            );
         }
     }
 }

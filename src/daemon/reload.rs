@@ -49,14 +49,16 @@ impl Turn {
             Ok(config) => config,
             Err(problems) => return self.keep_old(&problems.to_string()),
         };
-        match Channels::new(&config.notify) {
-            Ok(channels) => self.channels = channels,
+        let channels = match Channels::new(&config.notify) {
+            Ok(channels) => channels,
             Err(problem) => return self.keep_old(&with_causes(&problem)),
-        }
+        };
         if let Err(problem) = self.log.set_level(config.log.level) {
             return self.keep_old(&with_causes(&problem));
         }
+        self.channels = channels;
         say::unchanged_until_restart(&self.config, &config);
+        say::configuration(&config);
         let mut todos: Vec<_> = self
             .engine
             .reconfigure(config.engine.clone(), now)
