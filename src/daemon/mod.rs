@@ -57,10 +57,16 @@ const QUEUE_MAX: usize = 256;
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// How often the store is asked to try again what it could not save.
 const STORE_TENDED_EVERY: Duration = Duration::from_secs(5);
-/// How long a stop waits for starts and messages under way. With what follows it stays within 10 s.
-const GRACE: Duration = Duration::from_secs(6);
-/// How long a stop waits for the database and for HTTP.
-const CLOSING: Duration = Duration::from_secs(2);
+/// How long a turn waits for the disk. A busy disk takes a second or two now and then; one that takes
+/// longer hangs, and people must hear of a dead program all the same.
+const DISK_PATIENCE: Duration = Duration::from_secs(3);
+/// How long a stop waits for starts and messages under way. With a turn that waits for the disk and
+/// with what follows it stays within the 10 s that container runtimes give before they kill.
+const GRACE: Duration = Duration::from_secs(4);
+/// How long a stop waits for the database.
+const DATABASE_CLOSING: Duration = Duration::from_millis(1500);
+/// How long a stop waits for HTTP.
+const HTTP_CLOSING: Duration = Duration::from_secs(1);
 
 /// Why the daemon could not start, or stopped by itself.
 #[derive(Debug, thiserror::Error)]
@@ -138,11 +144,11 @@ pub async fn run(config: Config, log: Log, reload: Reload) -> Result<(), DaemonE
     work(&mut turn, inbox, &mut signals, &reload).await;
 
     tasks.close();
-    closing.cancel();
-    if timeout(CLOSING, store.close()).await.is_err() {
+    if timeout(DATABASE_CLOSING, store.close()).await.is_err() {
         warn!("the database did not close in time; what it has committed is safe");
     }
-    let _ended = timeout(CLOSING, server).await;
+    closing.cancel();
+    let _ended = timeout(HTTP_CLOSING, server).await;
     info!("supervigil has stopped");
     Ok(())
 }
@@ -168,7 +174,16 @@ async fn work(
         }
     }
     info!("stopping: finishing the starts and messages under way");
-    turn.stop_polling();
+    turn.begin_to_stop();
+    // A turn that is cut off waits for the disk: its records are in the database's queue, and the next
+    // run sends what it would have sent.
+    if timeout(GRACE, finish(turn, inbox, signals)).await.is_err() {
+        warn!("stopping with the work unfinished; the next start goes on with it");
+    }
+}
+
+/// Takes in what comes back until nothing more is to be waited for.
+async fn finish(turn: &mut Turn, mut inbox: mpsc::Receiver<Event>, signals: &mut Signals) {
     let deadline = turn.deadline(GRACE);
     while turn.is_busy(deadline) {
         let wake = turn.wake_at(HEARTBEAT).min(deadline);

@@ -9,14 +9,14 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, watch},
-    time::Instant,
+    time::{Instant, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info};
 
 use super::{
-    DaemonError, STORE_TENDED_EVERY, errand, event::Event, history::History, poller::Poll, say,
-    with_causes,
+    DISK_PATIENCE, DaemonError, STORE_TENDED_EVERY, errand, event::Event, history::History,
+    poller::Poll, say, with_causes,
 };
 use crate::{
     clock::Clock,
@@ -26,7 +26,7 @@ use crate::{
     metrics,
     model::{ConfigView, Moment, Published, Record, Saved, ServerName},
     notify::{self, Channels, Outbox, Place},
-    store::Store,
+    store::{CommitError, Store},
     supervisord::Client,
 };
 
@@ -121,8 +121,10 @@ impl Turn {
         self.publish();
     }
 
-    pub(super) fn stop_polling(&self) {
+    /// No more polls, and no more starts: whoever stops supervigil may be stopping the host.
+    pub(super) fn begin_to_stop(&mut self) {
         self.polling.cancel();
+        self.engine.stop_starting();
     }
 
     /// When the loop has to turn even though nothing comes in.
@@ -176,8 +178,8 @@ impl Turn {
         let now = self.parts.clock.now();
         if now.since(self.store_tended) >= STORE_TENDED_EVERY {
             self.store_tended = now;
-            let outcome = self.parts.store.tend(now).await;
-            self.note_store(outcome.err().as_ref().map(with_causes_of));
+            let tended = self.parts.store.tend(now);
+            self.wait_for_disk(tended).await;
         }
         let effects = self.engine.handle(engine::Input::Woken, now);
         let mut effects: Vec<_> = effects.into_iter().map(Todo::Engine).collect();
@@ -282,8 +284,26 @@ impl Turn {
             say::record(record, &self.history, &self.parts.metrics);
             self.history.take(record);
         }
-        let outcome = self.parts.store.commit(records).await;
-        self.note_store(outcome.err().as_ref().map(with_causes_of));
+        let committed = self.parts.store.commit(records);
+        self.wait_for_disk(committed).await;
+    }
+
+    /// Waits until the database answers, but not for ever: what has its place in the queue of the
+    /// database is written as soon as the disk takes it, and is not taken back.
+    async fn wait_for_disk(&mut self, answer: impl Future<Output = Result<(), CommitError>>) {
+        let outcome = if self.parts.store.has_room() {
+            timeout(DISK_PATIENCE, answer).await
+        } else {
+            Ok(answer.await)
+        };
+        let problem = match outcome {
+            Ok(answer) => answer.err().map(|error| with_causes(&error)),
+            Err(_elapsed) => Some(format!(
+                "the database has not answered for {} s, so the disk hangs: check it; supervigil goes on",
+                DISK_PATIENCE.as_secs()
+            )),
+        };
+        self.note_store(problem);
     }
 
     /// Says it once when the disk begins to refuse, and once when it takes everything again.
@@ -373,8 +393,4 @@ impl Turn {
 pub(super) enum Todo {
     Engine(Effect),
     Outbox(notify::Effect),
-}
-
-fn with_causes_of(error: &crate::store::CommitError) -> String {
-    with_causes(error)
 }

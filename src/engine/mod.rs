@@ -207,6 +207,13 @@ impl Engine {
         })
     }
 
+    /// Begins no start from here on; what is under way goes on being observed.
+    pub fn stop_starting(&mut self) {
+        for server in self.servers.values_mut() {
+            server.gate.stopping = true;
+        }
+    }
+
     /// Takes one input in and says what is to be done.
     pub fn handle(&mut self, input: Input, now: Moment) -> Vec<Effect> {
         self.in_context(now, |servers, context| match input {
