@@ -334,11 +334,7 @@ impl Turn {
                     Event::Engine(engine::Input::Started { key, outcome })
                 });
             }
-            Effect::ReadLog {
-                key,
-                incident,
-                stderr: _,
-            } => {
+            Effect::ReadLog { key, incident } => {
                 let lines = self.config.notify.log_tail_lines;
                 let Some(watched) = self.servers.get(&key.server).filter(|_| lines > 0) else {
                     return;

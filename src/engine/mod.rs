@@ -119,8 +119,6 @@ pub enum Effect {
         key: ProgramKey,
         /// The incident.
         incident: IncidentId,
-        /// Whether its standard error has a log of its own.
-        stderr: bool,
     },
     /// An attempt to start a program ended.
     AttemptEnded {
