@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `mod` | the start and the stop, in order |
 //! | `turn` | the loop's one owner of engine and outbox: events in, effects out |
+//! | `carry` | effects are written down, then carried out |
 //! | `reload` | the configuration comes into force |
 //! | `picture` | what HTTP and the metrics show |
 //! | `event` | what comes back to the loop |
@@ -17,6 +18,7 @@
 //! and all that they bring returns through one bounded queue. Every batch of records is committed
 //! before the starts and messages that follow from it.
 
+mod carry;
 mod errand;
 mod event;
 mod history;

@@ -4,9 +4,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use super::{
+    carry::Todo,
     poller::Poller,
     say,
-    turn::{Todo, Turn, Watched},
+    turn::{Turn, Watched},
     with_causes,
 };
 use crate::{
