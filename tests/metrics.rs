@@ -63,8 +63,6 @@ supervigil_channel_last_success_timestamp_seconds       gauge     channel
 supervigil_build_info                                   gauge     version
 supervigil_config_last_reload_successful                gauge
 supervigil_config_last_reload_success_timestamp_seconds gauge
-supervigil_store_up                                     gauge
-supervigil_store_unsaved_changes                        gauge
 supervigil_http_requests_total                          counter   code path
 process_cpu_seconds_total                               counter
 process_resident_memory_bytes                           gauge

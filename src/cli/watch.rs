@@ -9,10 +9,9 @@ use super::{clients, console};
 use crate::{
     clock::Clock,
     config::Config,
-    daemon::{Event, Poller, Signal, Signals, with_causes},
-    engine::{Effect, Engine, Input, PollFailure},
+    daemon::{Event, Poller, Signal, Signals},
+    engine::{Effect, Engine, Input},
     model::{Record, Saved},
-    supervisord::CallError,
 };
 
 /// Polls that may wait to be looked at.
@@ -29,6 +28,7 @@ pub(super) async fn watch(config: &Config) -> anyhow::Result<ExitCode> {
         let poller = Poller {
             client,
             settings,
+            epoch: 0,
             clock,
             events: events.clone(),
         };
@@ -53,14 +53,8 @@ pub(super) async fn watch(config: &Config) -> anyhow::Result<ExitCode> {
         let Some(Event::Polled(poll)) = event else {
             return Ok(ExitCode::SUCCESS);
         };
-        let outcome = poll.outcome.map_err(|error| PollFailure {
-            message: with_causes(&error),
-            shutting_down: matches!(error, CallError::ShuttingDown { .. }),
-        });
-        let failure = outcome
-            .as_ref()
-            .err()
-            .map(|failure| failure.message.clone());
+        let failure = poll.outcome.as_ref().err();
+        let failure = failure.map(|failure| failure.message.clone());
         let before = said.insert(poll.server.clone(), failure.clone());
         if let Some(failure) = failure.filter(|failure| before.flatten().as_ref() != Some(failure))
         {
@@ -68,7 +62,7 @@ pub(super) async fn watch(config: &Config) -> anyhow::Result<ExitCode> {
         }
         let input = Input::Polled {
             server: poll.server,
-            outcome,
+            outcome: poll.outcome,
         };
         for effect in engine.handle(input, clock.now()) {
             if let Effect::Record(Record::Transition(transition)) = effect

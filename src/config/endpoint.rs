@@ -6,26 +6,16 @@
 use std::path::PathBuf;
 
 use super::{problem::Fault, value::quote};
-use crate::supervisord::Endpoint;
+use crate::supervisord::{Endpoint, usual_paths};
 
 /// Bytes of a unix socket's path: `sun_path` of unix(7) holds 108, the last of which is 0.
 pub(super) const MAX_SOCKET_PATH: usize = 107;
-
-/// Where a supervisord's socket is usually found: Debian's package, EPEL's, Alpine's, the sample
-/// configuration's, and a folder of its own on hosts where /run is not writable for its user.
-const USUAL_PATHS: [&str; 5] = [
-    "/var/run/supervisor.sock",
-    "/run/supervisor/supervisor.sock",
-    "/run/supervisord.sock",
-    "/tmp/supervisor.sock",
-    "/var/run/supervisor/supervisor.sock",
-];
 
 const FIX: &str = "write \"unix:///var/run/supervisor.sock\" or \"http://127.0.0.1:9001\"";
 
 /// The endpoint that is the first of the usual sockets.
 pub(super) fn usual() -> Endpoint {
-    Endpoint::Search(USUAL_PATHS.iter().map(PathBuf::from).collect())
+    Endpoint::Search(usual_paths())
 }
 
 /// Reads a URL.

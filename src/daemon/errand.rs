@@ -33,20 +33,21 @@ pub(super) async fn start(
         Ok(process) if process.state != state || process.start != start => StartOutcome::Changed,
         Ok(_) => match client.start(program).await {
             Ok(()) => StartOutcome::Observe,
-            Err(error) => refused(&error),
+            Err(error) => refused(&error, error.may_have_acted()),
         },
-        Err(error) => refused(&error),
+        // Whatever became of the look, it started nothing.
+        Err(error) => refused(&error, false),
     }
 }
 
-/// What a start that supervisord did not accept means.
-fn refused(error: &CallError) -> StartOutcome {
+/// What it means that supervisord did not accept a start, or the look before it.
+fn refused(error: &CallError, may_have_started: bool) -> StartOutcome {
     if let CallError::ShuttingDown { .. } = error {
         return StartOutcome::ShuttingDown;
     }
     let Some(fault) = error.fault() else {
-        // A call that may have arrived shows in the polls, as a start that was accepted does.
-        return if error.may_have_acted() {
+        // A start that may have arrived shows in the polls, as one that was accepted does.
+        return if may_have_started {
             StartOutcome::Observe
         } else {
             StartOutcome::Failed(with_causes(error))
@@ -158,7 +159,51 @@ async fn end_of_file(path: &str, wanted: u32) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::supervisord::{Fault, Progress};
+
+    fn fault(code: i32, text: &str) -> CallError {
+        CallError::Fault {
+            url: String::new(),
+            method: "supervisor.startProcess",
+            fault: Fault::new(code, text),
+        }
+    }
+
+    #[test]
+    fn each_refusal_of_a_start_means_what_the_engine_should_do() {
+        let missing = StartOutcome::NeedsHuman("fault 20 NO_FILE (no /bin/x)".to_owned());
+        for (code, text, expected) in [
+            (60, "ALREADY_STARTED: a", StartOutcome::Observe),
+            (50, "SPAWN_ERROR: a", StartOutcome::Observe),
+            (40, "ABNORMAL_TERMINATION: a", StartOutcome::Observe),
+            (20, "NO_FILE: no /bin/x", missing),
+            (6, "SHUTDOWN_STATE", StartOutcome::ShuttingDown),
+            (10, "BAD_NAME: a", StartOutcome::Gone),
+        ] {
+            assert_eq!(refused(&fault(code, text), false), expected, "{text}");
+        }
+        for code in [1, 2, 30, 70, 999] {
+            let outcome = refused(&fault(code, ""), false);
+            assert!(matches!(outcome, StartOutcome::Failed(_)), "{outcome:?}");
+        }
+        let leaving = CallError::ShuttingDown { url: String::new() };
+        assert_eq!(refused(&leaving, false), StartOutcome::ShuttingDown);
+    }
+
+    #[test]
+    fn only_a_start_that_may_have_arrived_is_looked_out_for() {
+        let late = CallError::Timeout {
+            url: String::new(),
+            method: "supervisor.startProcess",
+            after: Duration::from_secs(5),
+            progress: Progress::default(),
+        };
+        assert_eq!(refused(&late, true), StartOutcome::Observe);
+        assert!(matches!(refused(&late, false), StartOutcome::Failed(_)));
+    }
 
     #[tokio::test]
     async fn the_end_of_a_file_begins_with_a_whole_line_and_survives_any_bytes() {

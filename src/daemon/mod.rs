@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `mod` | the start and the stop, in order |
 //! | `turn` | the loop's one owner of engine and outbox: events in, effects out |
+//! | `carry` | effects are written down, then carried out |
 //! | `reload` | the configuration comes into force |
 //! | `picture` | what HTTP and the metrics show |
 //! | `event` | what comes back to the loop |
@@ -17,6 +18,7 @@
 //! and all that they bring returns through one bounded queue. Every batch of records is committed
 //! before the starts and messages that follow from it.
 
+mod carry;
 mod errand;
 mod event;
 mod history;
@@ -45,7 +47,6 @@ use crate::{
     model::{ConfigView, Moment, Published, Saved, StoreView},
     notify,
     store::{self, Store, StoreError},
-    supervisord::Endpoint,
 };
 pub use event::Event;
 pub use poller::{Poll, Poller};
@@ -58,10 +59,16 @@ const QUEUE_MAX: usize = 256;
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// How often the store is asked to try again what it could not save.
 const STORE_TENDED_EVERY: Duration = Duration::from_secs(5);
-/// How long a stop waits for starts and messages under way. With what follows it stays within 10 s.
-const GRACE: Duration = Duration::from_secs(6);
-/// How long a stop waits for the database and for HTTP.
-const CLOSING: Duration = Duration::from_secs(2);
+/// How long a turn waits for the disk. A busy disk takes a second or two now and then; one that takes
+/// longer hangs, and people must hear of a dead program all the same.
+const DISK_PATIENCE: Duration = Duration::from_secs(3);
+/// How long a stop waits for starts and messages under way. With a turn that waits for the disk and
+/// with what follows it stays within the 10 s that container runtimes give before they kill.
+const GRACE: Duration = Duration::from_secs(4);
+/// How long a stop waits for the database.
+const DATABASE_CLOSING: Duration = Duration::from_millis(1500);
+/// How long a stop waits for HTTP.
+const HTTP_CLOSING: Duration = Duration::from_secs(1);
 
 /// Why the daemon could not start, or stopped by itself.
 #[derive(Debug, thiserror::Error)]
@@ -91,7 +98,7 @@ pub async fn run(config: Config, log: Log, reload: Reload) -> Result<(), DaemonE
     let clock = Clock::start();
     let mut signals = Signals::install().map_err(DaemonError::Signals)?;
     let bound = http::bind(&config.http.listen).await?;
-    announce(&config);
+    say::configuration(&config);
 
     let now = clock.now();
     let (store, saved) = open_store(&config.store, now)?;
@@ -139,11 +146,11 @@ pub async fn run(config: Config, log: Log, reload: Reload) -> Result<(), DaemonE
     work(&mut turn, inbox, &mut signals, &reload).await;
 
     tasks.close();
-    closing.cancel();
-    if timeout(CLOSING, store.close()).await.is_err() {
+    if timeout(DATABASE_CLOSING, store.close()).await.is_err() {
         warn!("the database did not close in time; what it has committed is safe");
     }
-    let _ended = timeout(CLOSING, server).await;
+    closing.cancel();
+    let _ended = timeout(HTTP_CLOSING, server).await;
     info!("supervigil has stopped");
     Ok(())
 }
@@ -169,7 +176,16 @@ async fn work(
         }
     }
     info!("stopping: finishing the starts and messages under way");
-    turn.stop_polling();
+    turn.begin_to_stop();
+    // A turn that is cut off waits for the disk: its records are in the database's queue, and the next
+    // run sends what it would have sent.
+    if timeout(GRACE, finish(turn, inbox, signals)).await.is_err() {
+        warn!("stopping with the work unfinished; the next start goes on with it");
+    }
+}
+
+/// Takes in what comes back until nothing more is to be waited for.
+async fn finish(turn: &mut Turn, mut inbox: mpsc::Receiver<Event>, signals: &mut Signals) {
     let deadline = turn.deadline(GRACE);
     while turn.is_busy(deadline) {
         let wake = turn.wake_at(HEARTBEAT).min(deadline);
@@ -184,41 +200,6 @@ async fn work(
                     return;
                 }
             },
-        }
-    }
-}
-
-/// Says what people would otherwise wonder about.
-fn announce(config: &Config) {
-    if let Some(path) = &config.source {
-        info!(file = %path.display(), "configuration read");
-    } else {
-        info!("no configuration file: built-in defaults");
-    }
-    for warning in &config.warnings {
-        warn!("{warning}");
-    }
-    if config.notify.channels.is_empty() {
-        warn!(
-            "no channel is configured: alerts go to this log; add a [[dingtalk]] table to be told"
-        );
-    }
-    for name in config.notify.unsupported_channels() {
-        warn!(
-            channel = name,
-            "this release does not send to [[alertmanager]]: nothing goes there"
-        );
-    }
-    for supervisord in &config.supervisords {
-        if let Endpoint::Search(paths) = &supervisord.endpoint {
-            let paths: Vec<_> = paths
-                .iter()
-                .map(|path| path.display().to_string())
-                .collect();
-            info!(
-                "no supervisord is configured: watching the first of {}",
-                paths.join(", ")
-            );
         }
     }
 }

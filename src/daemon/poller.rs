@@ -5,17 +5,18 @@ use std::{collections::VecDeque, time::Duration};
 use tokio::{sync::mpsc, time::sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::event::Event;
+use super::{event::Event, with_causes};
 use crate::{
     clock::Clock,
+    engine::PollFailure,
     model::{ServerName, Snapshot},
     supervisord::{CallError, Client, Settings},
 };
 
 /// The longest interval that `max_load` may stretch polling to (design: 60 s).
 const STRETCHED_MAX: Duration = Duration::from_secs(60);
-/// How soon a failed poll is tried again, unless the interval is shorter still: a supervisord that
-/// restarts is back within seconds, and asking one that is not there costs nobody anything.
+/// The rest after a failed poll, unless the interval is shorter still: a supervisord that restarts is
+/// back within seconds, and one that is too busy to answer in time is left alone for a moment.
 const FAILED_AGAIN: Duration = Duration::from_secs(1);
 /// Polls whose quickest tells what a poll costs: a single slow one says more about a busy host.
 const RECENT_POLLS: usize = 3;
@@ -27,8 +28,12 @@ const REST_MIN: Duration = Duration::from_millis(50);
 pub struct Poll {
     /// The supervisord.
     pub server: ServerName,
+    /// The configuration that the poller was sent out under, by number.
+    pub epoch: u64,
     /// What it showed, or why it did not.
-    pub outcome: Result<Snapshot, CallError>,
+    pub outcome: Result<Snapshot, PollFailure>,
+    /// What came of it, of the closed set of [`CallError::kind`] and `success`.
+    pub result: &'static str,
     /// How long it took.
     pub took: Duration,
     /// From the beginning of this poll to that of the next one that follows a success.
@@ -42,6 +47,8 @@ pub struct Poller {
     pub client: Client,
     /// How often, and how much that may cost.
     pub settings: Settings,
+    /// The number of the configuration in force.
+    pub epoch: u64,
     /// Measures.
     pub clock: Clock,
     /// Takes the polls.
@@ -60,24 +67,20 @@ impl Poller {
                 () = stop.cancelled() => return,
             };
             let took = self.clock.now().since(begun);
-            let cost = outcome.as_ref().ok().map(|_| recent.cost_with(took));
-            let pause = interval(&self.settings, cost);
-            let interval = if outcome.is_ok() {
-                pause
-            } else {
-                self.settings.poll_interval
-            };
-            let server = self.settings.name.clone();
+            let stretched = outcome.as_ref().ok();
+            let stretched = stretched.map(|_| interval(&self.settings, recent.cost_with(took)));
+            let rest = rest(&self.settings, stretched, took);
             let poll = Poll {
-                server,
-                outcome,
+                server: self.settings.name.clone(),
+                epoch: self.epoch,
+                result: outcome.as_ref().map_or_else(CallError::kind, |_| "success"),
+                outcome: outcome.map_err(|error| failure(&error)),
                 took,
-                interval,
+                interval: stretched.unwrap_or(self.settings.poll_interval),
             };
             if self.events.send(Event::Polled(poll)).await.is_err() {
                 return;
             }
-            let rest = pause.saturating_sub(took).max(REST_MIN);
             tokio::select! {
                 () = sleep(rest) => {}
                 () = stop.cancelled() => return,
@@ -105,16 +108,29 @@ impl Recent {
     }
 }
 
-/// From the beginning of a poll to the beginning of the next; `cost` is none after a failure.
+/// A failed poll as the engine takes it.
+fn failure(error: &CallError) -> PollFailure {
+    PollFailure {
+        message: with_causes(error),
+        shutting_down: matches!(error, CallError::ShuttingDown { .. }),
+    }
+}
+
+/// From the beginning of a poll to the beginning of the next.
 ///
 /// A poll costs supervisord about as much time as it takes, so that a share `max_load` of a core is
 /// kept by waiting `cost / max_load`.
-fn interval(settings: &Settings, cost: Option<Duration>) -> Duration {
-    let Some(cost) = cost else {
-        return settings.poll_interval.min(FAILED_AGAIN);
-    };
+fn interval(settings: &Settings, cost: Duration) -> Duration {
     let stretched = cost.div_f64(settings.max_load.max(f64::MIN_POSITIVE));
     settings.poll_interval.max(stretched.min(STRETCHED_MAX))
+}
+
+/// From the end of a poll to the beginning of the next; `interval` is none after a failure.
+fn rest(settings: &Settings, interval: Option<Duration>, took: Duration) -> Duration {
+    match interval {
+        Some(interval) => interval.saturating_sub(took).max(REST_MIN),
+        None => settings.poll_interval.min(FAILED_AGAIN),
+    }
 }
 
 #[cfg(test)]
@@ -146,7 +162,7 @@ mod tests {
             (4_000, 60_000),
         ];
         for (took, expected) in cases {
-            let interval = interval(&settings(), Some(Duration::from_millis(took)));
+            let interval = interval(&settings(), Duration::from_millis(took));
             assert_eq!(
                 interval,
                 Duration::from_millis(expected),
@@ -162,19 +178,27 @@ mod tests {
             ..settings()
         };
         assert_eq!(
-            interval(&slow, Some(Duration::from_secs(4))),
+            interval(&slow, Duration::from_secs(4)),
             Duration::from_secs(600)
         );
     }
 
     #[test]
-    fn a_failed_poll_is_tried_again_soon() {
-        assert_eq!(interval(&settings(), None), FAILED_AGAIN);
+    fn a_failed_poll_is_tried_again_soon_and_not_at_once() {
+        let timed_out = Duration::from_secs(5);
+        assert_eq!(rest(&settings(), None, timed_out), FAILED_AGAIN);
         let fast = Settings {
             poll_interval: Duration::from_millis(200),
             ..settings()
         };
-        assert_eq!(interval(&fast, None), Duration::from_millis(200));
+        assert_eq!(rest(&fast, None, timed_out), Duration::from_millis(200));
+    }
+
+    #[test]
+    fn the_time_that_a_poll_took_is_part_of_the_interval() {
+        let second = Duration::from_secs(1);
+        assert_eq!(rest(&settings(), Some(second * 5), second), second * 4);
+        assert_eq!(rest(&settings(), Some(second * 5), second * 5), REST_MIN);
     }
 
     #[test]

@@ -4,9 +4,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use super::{
+    carry::Todo,
     poller::Poller,
     say,
-    turn::{Todo, Turn, Watched},
+    turn::{Turn, Watched},
     with_causes,
 };
 use crate::{
@@ -21,6 +22,7 @@ impl Turn {
     pub(super) fn poll_all(&mut self) {
         self.polling.cancel();
         self.polling = CancellationToken::new();
+        self.epoch = self.epoch.wrapping_add(1);
         self.servers.clear();
         for settings in &self.config.supervisords {
             let client = Client::new(settings);
@@ -33,6 +35,7 @@ impl Turn {
             let poller = Poller {
                 client,
                 settings: settings.clone(),
+                epoch: self.epoch,
                 clock: self.parts.clock,
                 events: self.parts.events.clone(),
             };
@@ -47,14 +50,16 @@ impl Turn {
             Ok(config) => config,
             Err(problems) => return self.keep_old(&problems.to_string()),
         };
-        match Channels::new(&config.notify) {
-            Ok(channels) => self.channels = channels,
+        let channels = match Channels::new(&config.notify) {
+            Ok(channels) => channels,
             Err(problem) => return self.keep_old(&with_causes(&problem)),
-        }
+        };
         if let Err(problem) = self.log.set_level(config.log.level) {
             return self.keep_old(&with_causes(&problem));
         }
+        self.channels = channels;
         say::unchanged_until_restart(&self.config, &config);
+        say::configuration(&config);
         let mut todos: Vec<_> = self
             .engine
             .reconfigure(config.engine.clone(), now)

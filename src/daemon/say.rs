@@ -9,6 +9,7 @@ use crate::{
     metrics::Events,
     model::{Incident, Notice, NoticeReason, ProcessState, Record, ServerName, Transition},
     notify,
+    supervisord::Endpoint,
 };
 
 /// A poll, when it fails in another way than the one before, or succeeds again.
@@ -171,6 +172,41 @@ pub(super) fn delivery(effect: &notify::Effect, metrics: &Events) {
             }
         }
         notify::Effect::Record(_) => {}
+    }
+}
+
+/// What people would otherwise wonder about in a configuration that comes into force.
+pub(super) fn configuration(config: &Config) {
+    if let Some(path) = &config.source {
+        info!(file = %path.display(), "configuration read");
+    } else {
+        info!("no configuration file: built-in defaults");
+    }
+    for warning in &config.warnings {
+        warn!("{warning}");
+    }
+    if config.notify.channels.is_empty() {
+        warn!(
+            "no channel is configured: alerts go to this log; add a [[dingtalk]] table to be told"
+        );
+    }
+    for name in config.notify.unsupported_channels() {
+        warn!(
+            channel = name,
+            "this release does not send to [[alertmanager]]: nothing goes there"
+        );
+    }
+    for supervisord in &config.supervisords {
+        if let Endpoint::Search(paths) = &supervisord.endpoint {
+            let paths: Vec<_> = paths
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect();
+            info!(
+                "no supervisord is configured: watching the first of {}",
+                paths.join(", ")
+            );
+        }
     }
 }
 

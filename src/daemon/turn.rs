@@ -1,9 +1,7 @@
-//! One turn of the loop: what came in goes to the engine and the outbox, what they ask for is written
-//! down, carried out and shown.
+//! One turn of the loop: what came in goes to the engine and the outbox, and what they ask for to
+//! `carry`.
 //!
-//! Owns the engine, the outbox and what is shown of them. Its invariant: nothing leaves the program
-//! (a start, a message) before the records of the same turn were given to the disk. When the disk
-//! refuses, that is said and shown, the store keeps the records, and the turn goes on.
+//! Owns the engine, the outbox and what is shown of them, and when the loop turns by itself.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -12,22 +10,20 @@ use tokio::{
     time::Instant,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{error, info};
 
 use super::{
-    DaemonError, STORE_TENDED_EVERY, errand, event::Event, history::History, poller::Poll, say,
-    with_causes,
+    DaemonError, STORE_TENDED_EVERY, carry::Todo, event::Event, history::History, poller::Poll, say,
 };
 use crate::{
     clock::Clock,
     config::Config,
-    engine::{self, Effect, Engine, PollFailure},
+    engine::{self, Engine},
     logging::Log,
     metrics,
-    model::{ConfigView, Moment, Published, Record, Saved, ServerName},
+    model::{ConfigView, Moment, Published, Saved, ServerName},
     notify::{self, Channels, Outbox, Place},
     store::Store,
-    supervisord::{CallError, Client},
+    supervisord::Client,
 };
 
 /// Events that one turn takes in at most, so that a storm is one commit and one picture and still
@@ -58,6 +54,8 @@ pub(super) struct Turn {
     pub(super) servers: BTreeMap<ServerName, Watched>,
     pub(super) history: History,
     pub(super) polling: CancellationToken,
+    /// The number of the configuration in force; a reload makes it one more.
+    pub(super) epoch: u64,
     pub(super) store_tended: Moment,
     pub(super) store_error: Option<String>,
     /// Errands that are out: starts, log reads, messages.
@@ -106,6 +104,7 @@ impl Turn {
             servers: BTreeMap::new(),
             history,
             polling: CancellationToken::new(),
+            epoch: 0,
             store_tended: now,
             store_error: None,
             under_way: 0,
@@ -118,8 +117,10 @@ impl Turn {
         self.publish();
     }
 
-    pub(super) fn stop_polling(&self) {
+    /// No more polls, and no more starts: whoever stops supervigil may be stopping the host.
+    pub(super) fn begin_to_stop(&mut self) {
         self.polling.cancel();
+        self.engine.stop_starting();
     }
 
     /// When the loop has to turn even though nothing comes in.
@@ -173,8 +174,8 @@ impl Turn {
         let now = self.parts.clock.now();
         if now.since(self.store_tended) >= STORE_TENDED_EVERY {
             self.store_tended = now;
-            let outcome = self.parts.store.tend(now).await;
-            self.note_store(outcome.err().as_ref().map(with_causes_of));
+            let tended = self.parts.store.tend(now);
+            self.wait_for_disk(tended).await;
         }
         let effects = self.engine.handle(engine::Input::Woken, now);
         let mut effects: Vec<_> = effects.into_iter().map(Todo::Engine).collect();
@@ -213,25 +214,22 @@ impl Turn {
     fn polled(&mut self, poll: Poll, now: Moment) -> Vec<Todo> {
         let Poll {
             server,
+            epoch,
             outcome,
+            result,
             took,
             interval,
         } = poll;
-        let Some(watched) = self.servers.get_mut(&server) else {
+        // One that began before a reload may have asked another supervisord under the same name.
+        let current = self.servers.get_mut(&server);
+        let Some(watched) = current.filter(|_| epoch == self.epoch) else {
             return Vec::new();
         };
         watched.interval = interval;
-        let result = outcome.as_ref().map_or_else(CallError::kind, |_| "success");
         self.parts.metrics.polled(&server, result);
         self.parts.metrics.called(&server, "system.multicall", took);
-        let outcome = outcome.map_err(|error| PollFailure {
-            message: with_causes(&error),
-            shutting_down: matches!(error, CallError::ShuttingDown { .. }),
-        });
-        let failure = outcome
-            .as_ref()
-            .err()
-            .map(|failure| failure.message.clone());
+        let failure = outcome.as_ref().err();
+        let failure = failure.map(|failure| failure.message.clone());
         say::poll(&server, failure.as_deref(), watched.failure.as_deref());
         watched.failure = failure;
         let effects = self
@@ -239,142 +237,4 @@ impl Turn {
             .handle(engine::Input::Polled { server, outcome }, now);
         effects.into_iter().map(Todo::Engine).collect()
     }
-
-    /// Writes down, carries out and shows what a turn came to.
-    pub(super) async fn carry_out(&mut self, todos: Vec<Todo>, now: Moment) {
-        let mut records = Vec::new();
-        let (mut actions, mut deliveries) = (Vec::new(), Vec::new());
-        let mut todos: std::collections::VecDeque<_> = todos.into();
-        while let Some(todo) = todos.pop_front() {
-            match todo {
-                Todo::Engine(Effect::Record(record)) => {
-                    if let Record::Incident(incident) = &record {
-                        let input = notify::Input::Incident(incident.clone());
-                        todos.extend(self.outbox.handle(input, now).into_iter().map(Todo::Outbox));
-                    }
-                    records.push(record);
-                }
-                Todo::Engine(Effect::Notice(notice)) => {
-                    say::notice(&notice);
-                    let effects = self.outbox.handle(notify::Input::Notice(notice), now);
-                    todos.extend(effects.into_iter().map(Todo::Outbox));
-                }
-                Todo::Outbox(notify::Effect::Record(record)) => records.push(record),
-                Todo::Engine(effect) => actions.push(effect),
-                Todo::Outbox(effect) => deliveries.push(effect),
-            }
-        }
-        self.write_down(records).await;
-        for effect in actions {
-            self.act(effect);
-        }
-        for effect in deliveries {
-            self.deliver(effect);
-        }
-        self.publish();
-    }
-
-    async fn write_down(&mut self, records: Vec<Record>) {
-        if records.is_empty() {
-            return;
-        }
-        for record in &records {
-            say::record(record, &self.history, &self.parts.metrics);
-            self.history.take(record);
-        }
-        let outcome = self.parts.store.commit(records).await;
-        self.note_store(outcome.err().as_ref().map(with_causes_of));
-    }
-
-    /// Says it once when the disk begins to refuse, and once when it takes everything again.
-    fn note_store(&mut self, problem: Option<String>) {
-        match (&problem, &self.store_error) {
-            (Some(sentence), None) => error!("{sentence}"),
-            (None, Some(_)) => info!("the database takes changes again; nothing was lost"),
-            (Some(_), Some(_)) | (None, None) => {}
-        }
-        self.store_error = problem;
-    }
-
-    fn act(&mut self, effect: Effect) {
-        say::effect(&effect, &self.parts.metrics);
-        match effect {
-            Effect::Start {
-                key,
-                state,
-                start,
-                number: _,
-            } => {
-                let Some(watched) = self.servers.get(&key.server) else {
-                    return;
-                };
-                let client = watched.client.clone();
-                self.send_out(async move {
-                    let outcome = errand::start(&client, &key.program, state, start).await;
-                    Event::Engine(engine::Input::Started { key, outcome })
-                });
-            }
-            Effect::ReadLog {
-                key,
-                incident,
-                stderr: _,
-            } => {
-                let lines = self.config.notify.log_tail_lines;
-                let Some(watched) = self.servers.get(&key.server).filter(|_| lines > 0) else {
-                    return;
-                };
-                let client = watched.client.clone();
-                let redact = self.config.notify.redact.clone();
-                self.send_out(async move {
-                    let lines = errand::read_log(&client, &key.program, lines, &redact).await;
-                    Event::Engine(engine::Input::LogRead {
-                        key,
-                        incident,
-                        lines,
-                    })
-                });
-            }
-            Effect::AttemptEnded { .. }
-            | Effect::StartWaits { .. }
-            | Effect::Record(_)
-            | Effect::Notice(_) => {}
-        }
-    }
-
-    fn deliver(&mut self, effect: notify::Effect) {
-        say::delivery(&effect, &self.parts.metrics);
-        if let notify::Effect::Send { channel, delivery } = effect {
-            let channels = self.channels.clone();
-            let clock = self.parts.clock;
-            self.send_out(async move {
-                let answer = channels.send(&channel, &delivery, clock.now()).await;
-                let uuid = delivery.uuid;
-                Event::Outbox(notify::Input::Answered {
-                    channel,
-                    uuid,
-                    answer,
-                })
-            });
-        }
-    }
-
-    fn send_out(&mut self, errand: impl Future<Output = Event> + Send + 'static) {
-        self.under_way = self.under_way.saturating_add(1);
-        let events = self.parts.events.clone();
-        self.parts.tasks.spawn(async move {
-            let event = errand.await;
-            // The loop has ended when nobody listens, and what it left undone is on the disk.
-            let _unheard = events.send(event).await;
-        });
-    }
-}
-
-/// Something that the engine or the outbox asks for.
-pub(super) enum Todo {
-    Engine(Effect),
-    Outbox(notify::Effect),
-}
-
-fn with_causes_of(error: &crate::store::CommitError) -> String {
-    with_causes(error)
 }

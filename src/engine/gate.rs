@@ -20,6 +20,8 @@ pub(super) struct Gate {
     pub reachable: bool,
     /// Whether supervisord refused a start because it shuts down; until a poll succeeds.
     pub suspended: bool,
+    /// Whether supervigil itself is stopping.
+    pub stopping: bool,
     /// Starts under way.
     pub under_way: u32,
     /// Starts within the last minute.
@@ -79,6 +81,9 @@ impl Gate {
         settings: &RetrySettings,
         now: Moment,
     ) -> Result<(), (Wait, Option<Moment>)> {
+        if self.stopping {
+            return Err((Wait::Stopping, None));
+        }
         if !self.reachable || self.suspended {
             return Err((Wait::Suspended, None));
         }
@@ -103,5 +108,61 @@ impl Gate {
         self.started.push_back(now);
         self.under_way = self.under_way.saturating_add(1);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SETTINGS: RetrySettings = RetrySettings {
+        on_fatal: true,
+        on_exited: false,
+        max_attempts: 5,
+        backoff: Duration::from_secs(10),
+        backoff_max: Duration::from_secs(300),
+        jitter: 0.2,
+        reset_after: Duration::from_secs(600),
+        probe_interval: None,
+        max_concurrent: 2,
+        max_per_minute: 3,
+    };
+
+    fn start() -> Moment {
+        Moment {
+            monotonic: Duration::from_secs(1000),
+            wall: "2026-11-23T05:41:18Z".parse().unwrap(),
+        }
+    }
+
+    fn open() -> Gate {
+        Gate {
+            reachable: true,
+            ..Gate::default()
+        }
+    }
+
+    #[test]
+    fn nothing_is_started_while_supervigil_stops() {
+        let mut gate = open();
+        gate.stopping = true;
+        assert_eq!(gate.admit(&SETTINGS, start()), Err((Wait::Stopping, None)));
+    }
+
+    #[test]
+    fn any_minute_has_as_many_starts_as_allowed() {
+        let mut gate = open();
+        let mut admit = |seconds| {
+            gate.under_way = 0;
+            gate.admit(&SETTINGS, start().after(Duration::from_secs(seconds)))
+        };
+        for seconds in [0, 20, 40] {
+            assert_eq!(admit(seconds), Ok(()), "{seconds} s");
+        }
+        let free = Some(start().after(MINUTE));
+        assert_eq!(admit(59), Err((Wait::PerMinute, free)));
+        assert_eq!(admit(60), Ok(()));
+        let free = Some(start().after(Duration::from_secs(80)));
+        assert_eq!(admit(61), Err((Wait::PerMinute, free)));
     }
 }

@@ -146,7 +146,6 @@ fn open(
     context.effects.push(Effect::ReadLog {
         key: key.clone(),
         incident: incident.id.clone(),
-        stderr: !process.stderr_log.is_empty(),
     });
     if !baseline {
         context.tell.push((key.clone(), NoticeReason::Opened));
@@ -170,7 +169,6 @@ fn escalate(key: &ProgramKey, program: &mut Program, kind: Kind, context: &mut C
     context.effects.push(Effect::ReadLog {
         key: key.clone(),
         incident: incident.id.clone(),
-        stderr: !process.stderr_log.is_empty(),
     });
     context.tell.push((key.clone(), NoticeReason::Escalated));
 }

@@ -119,8 +119,6 @@ pub enum Effect {
         key: ProgramKey,
         /// The incident.
         incident: IncidentId,
-        /// Whether its standard error has a log of its own.
-        stderr: bool,
     },
     /// An attempt to start a program ended.
     AttemptEnded {
@@ -205,6 +203,13 @@ impl Engine {
                 server.forget(context);
             }
         })
+    }
+
+    /// Begins no start from here on; what is under way goes on being observed.
+    pub fn stop_starting(&mut self) {
+        for server in self.servers.values_mut() {
+            server.gate.stopping = true;
+        }
     }
 
     /// Takes one input in and says what is to be done.

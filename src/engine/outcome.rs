@@ -36,6 +36,8 @@ pub enum Wait {
     PerMinute,
     /// supervisord does not answer or is shutting down.
     Suspended,
+    /// supervigil is stopping, perhaps because the host is: its next run goes on with the plan.
+    Stopping,
     /// The program was not in the state that the plan was made for.
     Changed,
 }
@@ -48,6 +50,7 @@ impl Wait {
             Self::Concurrency => "concurrency",
             Self::PerMinute => "rate",
             Self::Suspended => "suspended",
+            Self::Stopping => "stopping",
             Self::Changed => "changed",
         }
     }

@@ -55,22 +55,11 @@ const RELOAD_TIME: Declared<0> = Declared::gauge(
     [],
     "When the configuration in force was read, in seconds since the epoch.",
 );
-const STORE_UP: Declared<0> = Declared::gauge(
-    "supervigil_store_up",
-    [],
-    "Whether the last write to the database succeeded (1) or not (0).",
-);
-const STORE_UNSAVED: Declared<0> = Declared::gauge(
-    "supervigil_store_unsaved_changes",
-    [],
-    "Changes that wait for the disk to take them; they would be lost by a crash.",
-);
 
-/// What there is to tell of incidents, channels, the store and the configuration.
+/// What there is to tell of incidents, channels and the configuration.
 pub(super) fn families(published: &Published) -> Vec<MetricFamily> {
     let channels = published.channels.as_slice();
     let config = &published.config;
-    let store = &published.store;
     vec![
         INCIDENTS_OPEN.with(incidents_open(published)),
         OUTBOX_LENGTH.with(each(channels, |c| Some(length(c.length)))),
@@ -82,8 +71,6 @@ pub(super) fn families(published: &Published) -> Vec<MetricFamily> {
         BUILD.with([([env!("CARGO_PKG_VERSION")], 1.0)]),
         RELOAD_OK.with([([], flag(config.last_reload_ok))]),
         RELOAD_TIME.with([([], seconds(config.loaded_at))]),
-        STORE_UP.with([([], flag(store.error.is_none()))]),
-        STORE_UNSAVED.with([([], length(store.unsaved))]),
     ]
 }
 

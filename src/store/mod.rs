@@ -91,7 +91,8 @@ impl Store {
     ///
     /// The batch takes its place in the queue at the call, so batches are written in the order of the
     /// calls whether or not the futures are awaited one after the other. (Only while the queue is
-    /// full does a batch take its place when its future is first polled.) Dropping the future does
+    /// full, which [`Store::has_room`] tells, does a batch take its place when its future is first
+    /// polled.) Dropping the future does
     /// not take the batch back. After an error the batch is kept in memory and need not be given
     /// again.
     pub fn commit(
@@ -110,6 +111,13 @@ impl Store {
     ) -> impl Future<Output = Result<(), CommitError>> + Send + use<> {
         let (answer, outcome) = oneshot::channel();
         self.submit(Request::Tend { now, answer }, outcome)
+    }
+
+    /// Whether the next batch takes its place in the queue at the call.
+    pub fn has_room(&self) -> bool {
+        self.requests
+            .as_ref()
+            .is_none_or(|requests| requests.capacity() > 0)
     }
 
     /// Finishes what was submitted, tries once more what could not be saved, and closes the file.

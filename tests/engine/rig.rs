@@ -300,11 +300,7 @@ impl Rig {
                     };
                     self.pending.push((now + self.start_takes.0, call));
                 }
-                Effect::ReadLog {
-                    key,
-                    incident,
-                    stderr: _,
-                } => {
+                Effect::ReadLog { key, incident } => {
                     let input = Input::LogRead {
                         key: key.clone(),
                         incident: incident.clone(),
