@@ -165,6 +165,7 @@ fn a_folder_that_is_not_there_is_told() {
 fn the_end_of_its_log_comes_with_it() {
     let stage = Stage::set(Script {
         programs: &on_demand("talks", "gbk 3 0.1", &[]),
+        alert: "group_wait = \"1s\"\n",
         ..Script::default()
     });
     stage.start("talks");
