@@ -32,8 +32,10 @@ lint: ## Formatting, clippy, documentation, licences
 	PATH="$(CURDIR)/.tools/bin:$$PATH" cargo-deny --locked check licenses bans sources
 
 bench: build ## Measure what it weighs, and what it costs supervisord
-	@tests/setup supervisor-4.3.0
+	@tests/setup supervisor-4.3.0 debian
+	python3 tests/bench/latency.py
 	python3 tests/bench/weight.py
+	$(CARGO) bench --locked --benches
 
 clean: ## Remove what was built and set up
 	$(CARGO) clean

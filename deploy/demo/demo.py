@@ -34,8 +34,8 @@ GUIDE = """
      7 s  supervigil starts it. It goes FATAL again; nobody is told twice.
     15 s  supervigil starts it once more, and it stays up.
     21 s  zh_log ends with 3, and supervisord leaves it down.
-    25 s  DingTalk shows both in one message: es_node_a is well again, zh_log is down, with the
-          Chinese end of its log. supervigil starts it.
+    25 s  DingTalk shows that es_node_a is well again and that zh_log is down, with the Chinese end
+          of its log. supervigil starts it.
     35 s  zh_log is well again, until its next crash.
   All the while:
           worker dies every 4 s and supervisord restarts it; the page and /metrics count it.

@@ -1,6 +1,6 @@
 //! Polls one supervisord at its interval and hands what it shows to the loop.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use tokio::{sync::mpsc, time::sleep};
 use tokio_util::sync::CancellationToken;
@@ -17,6 +17,8 @@ const STRETCHED_MAX: Duration = Duration::from_secs(60);
 /// How soon a failed poll is tried again, unless the interval is shorter still: a supervisord that
 /// restarts is back within seconds, and asking one that is not there costs nobody anything.
 const FAILED_AGAIN: Duration = Duration::from_secs(1);
+/// Polls whose quickest tells what a poll costs: a single slow one says more about a busy host.
+const RECENT_POLLS: usize = 3;
 /// The least rest between two polls, however long the last one took.
 const REST_MIN: Duration = Duration::from_millis(50);
 
@@ -49,6 +51,7 @@ pub struct Poller {
 impl Poller {
     /// Polls until it is told to stop, or nobody listens any more.
     pub async fn run(self, stop: CancellationToken) {
+        let mut recent = Recent::default();
         loop {
             let begun = self.clock.now();
             // Dropping a poll half-way closes its connection, which supervisord takes in its stride.
@@ -57,7 +60,8 @@ impl Poller {
                 () = stop.cancelled() => return,
             };
             let took = self.clock.now().since(begun);
-            let pause = interval(&self.settings, outcome.is_ok(), took);
+            let cost = outcome.as_ref().ok().map(|_| recent.cost_with(took));
+            let pause = interval(&self.settings, cost);
             let interval = if outcome.is_ok() {
                 pause
             } else {
@@ -82,15 +86,34 @@ impl Poller {
     }
 }
 
-/// From the beginning of a poll that took so long to the beginning of the next.
+/// How long the latest polls took.
+#[derive(Debug, Default)]
+struct Recent(VecDeque<Duration>);
+
+impl Recent {
+    /// What a poll costs, after another one that took so long; nothing before there are enough to
+    /// tell.
+    fn cost_with(&mut self, took: Duration) -> Duration {
+        self.0.push_back(took);
+        if self.0.len() > RECENT_POLLS {
+            self.0.pop_front();
+        }
+        let quickest = self.0.iter().min().copied();
+        quickest
+            .filter(|_| self.0.len() == RECENT_POLLS)
+            .unwrap_or_default()
+    }
+}
+
+/// From the beginning of a poll to the beginning of the next; `cost` is none after a failure.
 ///
 /// A poll costs supervisord about as much time as it takes, so that a share `max_load` of a core is
-/// kept by waiting `took / max_load`.
-fn interval(settings: &Settings, succeeded: bool, took: Duration) -> Duration {
-    if !succeeded {
+/// kept by waiting `cost / max_load`.
+fn interval(settings: &Settings, cost: Option<Duration>) -> Duration {
+    let Some(cost) = cost else {
         return settings.poll_interval.min(FAILED_AGAIN);
-    }
-    let stretched = took.div_f64(settings.max_load.max(f64::MIN_POSITIVE));
+    };
+    let stretched = cost.div_f64(settings.max_load.max(f64::MIN_POSITIVE));
     settings.poll_interval.max(stretched.min(STRETCHED_MAX))
 }
 
@@ -123,7 +146,7 @@ mod tests {
             (4_000, 60_000),
         ];
         for (took, expected) in cases {
-            let interval = interval(&settings(), true, Duration::from_millis(took));
+            let interval = interval(&settings(), Some(Duration::from_millis(took)));
             assert_eq!(
                 interval,
                 Duration::from_millis(expected),
@@ -139,24 +162,26 @@ mod tests {
             ..settings()
         };
         assert_eq!(
-            interval(&slow, true, Duration::from_secs(4)),
+            interval(&slow, Some(Duration::from_secs(4))),
             Duration::from_secs(600)
         );
     }
 
     #[test]
     fn a_failed_poll_is_tried_again_soon() {
-        assert_eq!(
-            interval(&settings(), false, Duration::from_secs(5)),
-            FAILED_AGAIN
-        );
+        assert_eq!(interval(&settings(), None), FAILED_AGAIN);
         let fast = Settings {
             poll_interval: Duration::from_millis(200),
             ..settings()
         };
-        assert_eq!(
-            interval(&fast, false, Duration::ZERO),
-            Duration::from_millis(200)
-        );
+        assert_eq!(interval(&fast, None), Duration::from_millis(200));
+    }
+
+    #[test]
+    fn one_slow_poll_among_quick_ones_stretches_nothing() {
+        let mut recent = Recent::default();
+        let took = [90, 8, 7, 80, 9, 70, 75, 80].map(Duration::from_millis);
+        let costs = took.map(|took| recent.cost_with(took).as_millis());
+        assert_eq!(costs, [0, 0, 7, 7, 7, 9, 9, 70]);
     }
 }

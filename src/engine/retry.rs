@@ -293,7 +293,8 @@ impl Retry {
     /// What supervigil does next about a failed program, in the words that people are told.
     pub(super) fn next(&self, settings: &RetrySettings, guard: Option<Guard>) -> Next {
         if self.may_have_started() {
-            return Next::Nothing;
+            let (number, of) = (self.record.attempts, settings.max_attempts);
+            return Next::Starting { number, of };
         }
         let at = self.record.next_attempt_at;
         if let Some(why) = &self.record.needs_human {

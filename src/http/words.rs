@@ -158,6 +158,8 @@ impl Language {
             (Self::En, Next::Attempt { number, of, .. }) => {
                 format!("will be started (attempt {number} of {of}){wait}")
             }
+            (Self::Zh, Next::Starting { .. }) => "刚刚自动启动".to_owned(),
+            (Self::En, Next::Starting { .. }) => "has just been started".to_owned(),
             (Self::Zh, Next::Probe { attempts, at: None }) => {
                 format!("自动启动 {attempts} 次仍失败，不再尝试")
             }

@@ -127,6 +127,13 @@ pub enum Next {
         /// When.
         at: Timestamp,
     },
+    /// It is being started: attempt `number` of `of` is under way.
+    Starting {
+        /// Which attempt it is, from 1.
+        number: u32,
+        /// How many there are.
+        of: u32,
+    },
     /// The attempts are used up; one more is made now and then.
     Probe {
         /// How many were made.
@@ -217,7 +224,7 @@ impl Incident {
             Next::Attempt { at, .. } => Some(*at),
             Next::Probe { at, .. } | Next::NeedsHuman { at, .. } => *at,
             Next::HostGuard { until, .. } => Some(*until),
-            Next::Nothing | Next::Suspended => None,
+            Next::Nothing | Next::Starting { .. } | Next::Suspended => None,
         }
     }
 

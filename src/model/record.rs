@@ -76,10 +76,8 @@ pub struct RetryRecord {
     /// When the next one is due.
     pub next_attempt_at: Option<Timestamp>,
     /// When attempts were made, as far back as the limit per minute looks.
-    #[serde(default)]
     pub recent: Vec<Timestamp>,
     /// Whether the last one was begun and its outcome is not known yet.
-    #[serde(default)]
     pub under_way: bool,
     /// Whether the budget is used up and that was told.
     pub exhausted: bool,

@@ -243,6 +243,11 @@ fn send_error(error: legacy::Error, target: &Target, method: &'static str) -> Ca
 
 /// Whether the peer said something that is not HTTP, rather than nothing at all.
 fn is_foreign(error: &hyper::Error) -> bool {
+    // A peer that speaks first may be heard before the request is on its way, which is cancelled then.
+    let cause: Option<&hyper::Error> = error.source().and_then(|cause| cause.downcast_ref());
+    if let Some(cause) = cause.filter(|_| error.is_canceled()) {
+        return is_foreign(cause);
+    }
     let ended = error.is_incomplete_message() || error.is_canceled() || error.is_closed();
     let io_error: Option<&io::Error> = error.source().and_then(|cause| cause.downcast_ref());
     !ended && io_error.is_none()

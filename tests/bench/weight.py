@@ -3,7 +3,8 @@
 
 For each number of programs, a supervisord of its own runs that many sleepers. Its CPU is measured
 without supervigil, then with supervigil at its default interval; then supervisord is stopped
-(SIGSTOP) and /metrics has to answer as before."""
+(SIGSTOP) and /metrics has to answer as before. Where Debian's prometheus-node-exporter is there, its
+supervisord collector is asked at the same time."""
 
 import argparse
 import os
@@ -24,6 +25,7 @@ from leash import Leash
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 SCRAPES = 200
 PATIENCE_SECONDS = 60
+NODE_EXPORTER = Path("/usr/bin/prometheus-node-exporter")
 SUPERVISORD = """
 [unix_http_server]
 file={folder}/s.sock
@@ -55,11 +57,12 @@ path = "{folder}/supervigil.db"
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--binary", default=ROOT / "target/release/supervigil", type=Path)
-    parser.add_argument("--seconds", default=20, type=float, help="of each measurement")
-    parser.add_argument("--programs", default=[10, 100, 500], type=int, nargs="+")
+    parser.add_argument("--seconds", default=60, type=float, help="of each measurement; twice that from "
+                        "500 programs on, where polls are far apart")
+    parser.add_argument("--programs", default=[10, 100, 200, 1000], type=int, nargs="+")
     arguments = parser.parse_args()
-    print("programs  supervisord's CPU, % of a core   supervigil             /metrics, ms")
-    print("          alone   watched   for us         CPU %   RSS MB         median   99th   stopped")
+    print("programs  supervisord's CPU, % of a core   supervigil        /metrics, ms       supervisord stopped, ms")
+    print("          alone   watched   for us         CPU %   RSS MB    median   99th    99th   node_exporter")
     for programs in arguments.programs:
         with tempfile.TemporaryDirectory(prefix="sv", dir="/tmp") as folder:
             with Leash("SUPERVIGIL_BENCH") as leash:
@@ -82,25 +85,54 @@ def measure(arguments, programs, folder, leash):
     venv = ROOT / ".venvs/supervisor-4.3.0/bin"
     supervisord = start("supervisord", venv / "supervisord", "-c", folder / "c.conf")
     wait_until(lambda: started(folder) >= programs, "the programs to run")
-    alone = cpu_percent(supervisord.pid, arguments.seconds)
+    seconds = arguments.seconds * (2 if programs >= 500 else 1)
+    alone = cpu_percent(supervisord.pid, seconds)
 
     supervigil = start("supervigil", arguments.binary, "--config", folder / "supervigil.toml", "run")
     metrics = f"http://{listen}/metrics"
     wait_until(lambda: running(metrics) >= programs, "supervigil to see them run")
     begun = cpu_seconds(supervigil.pid)
-    watched = cpu_percent(supervisord.pid, arguments.seconds)
-    own = 100 * (cpu_seconds(supervigil.pid) - begun) / arguments.seconds
+    watched = cpu_percent(supervisord.pid, seconds)
+    own = 100 * (cpu_seconds(supervigil.pid) - begun) / seconds
     answers = [scrape_ms(metrics) for _ in range(SCRAPES)]
     supervisord.send_signal(signal.SIGSTOP)
-    stopped = max(scrape_ms(metrics) for _ in range(SCRAPES))
+    stopped = [scrape_ms(metrics) for _ in range(SCRAPES)]
     print(f"{programs:8}  {alone:5.2f}   {watched:7.2f}   {watched - alone:6.2f}  "
-          f"{own:12.2f}   {rss_mb(supervigil.pid):6.1f}   {statistics.median(answers):12.2f}   "
-          f"{statistics.quantiles(answers, n=100)[98]:4.2f}   {stopped:7.2f}", flush=True)
+          f"{own:12.2f}   {rss_mb(supervigil.pid):6.1f}   {statistics.median(answers):7.2f}   "
+          f"{p99(answers):4.2f}   {p99(stopped):5.2f}   {peer_ms(start, folder)}", flush=True)
     # The leash ends the rest.
     supervigil.kill()
     supervigil.wait()
     supervisord.kill()
     supervisord.wait()
+
+
+def p99(answers):
+    return statistics.quantiles(answers, n=100)[98]
+
+
+def peer_ms(start, folder):
+    """One scrape of node_exporter's collector of the same supervisord."""
+    if not NODE_EXPORTER.exists():
+        return "(not installed)"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        listen = f"127.0.0.1:{probe.getsockname()[1]}"
+    start("node_exporter", NODE_EXPORTER, "--collector.disable-defaults", "--collector.supervisord",
+          f"--collector.supervisord.url=unix://{folder}/s.sock", f"--web.listen-address={listen}")
+    wait_until(lambda: answers(f"http://{listen}/"), "node_exporter")
+    begun = time.perf_counter()
+    with urlopen(f"http://{listen}/metrics", timeout=30) as answer:
+        answer.read()
+    return f"{1000 * (time.perf_counter() - begun):.0f}"
+
+
+def answers(url):
+    try:
+        with urlopen(url, timeout=5):
+            return True
+    except OSError:
+        return False
 
 
 def started(folder):

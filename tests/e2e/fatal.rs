@@ -32,7 +32,7 @@ fn an_early_exit_is_told_once(release: Release) {
     let message = stage.dingtalk.wait_until_shown("FATAL: broken");
     for words in [
         &host(),
-        "supervisord main · broken:broken",
+        "supervisord main · broken",
         "supervisord gave up starting it",
         "Exited too quickly (process log may have details)",
         "(attempt 1 of 5)",

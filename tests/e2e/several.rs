@@ -37,7 +37,7 @@ fn each_is_watched_and_told_of_by_its_name() {
     remote.call("supervisor.startProcess", &["web"]);
     let message = stage.dingtalk.wait_until_shown("FATAL: web");
     assert!(
-        message.contains("supervisord remote · web:web"),
+        message.contains("supervisord remote · web"),
         "{message}"
     );
     let incidents = stage.incidents();

@@ -122,6 +122,7 @@ fn state(incident: &Incident) -> String {
         Next::Attempt { number, of, at } => {
             format!(", next: attempt {number} of {of} at {}", wall(*at))
         }
+        Next::Starting { number, of } => format!(", next: attempt {number} of {of} is under way"),
         Next::Probe { at: Some(at), .. } => format!(", next: probe at {}", wall(*at)),
         Next::Probe { at: None, .. } => ", next: no more".to_owned(),
         Next::NeedsHuman { why, at } => {

@@ -195,7 +195,7 @@ pub(crate) fn program(name: &str, starts: u64) -> ProgramRecord {
             attempts: 4,
             last_attempt_at: Some(at(-5)),
             next_attempt_at: None,
-            recent: vec![at(-65), at(-5)],
+            recent: vec![at(-50), at(-5)],
             under_way: true,
             exhausted: true,
             needs_human: Some("NO_FILE".to_owned()),

@@ -282,11 +282,14 @@ def cell(char):
 
 
 def wrap(line):
+    """Breaks a line where a phone would: at a space, or between any two wide characters."""
     pieces, piece = [], ""
     for char in line:
         if width(piece) + cell(char) > WIDTH:
-            pieces.append(piece)
-            piece = ""
+            kept, space, moved = piece.rpartition(" ")
+            breaks_at_space = space and cell(char) == 1 and width(moved) < WIDTH // 2
+            pieces.append(kept if breaks_at_space else piece)
+            piece = moved if breaks_at_space else ""
         piece += char
     return [*pieces, piece]
 

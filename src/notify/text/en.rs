@@ -147,6 +147,10 @@ impl Words for En {
                 "supervigil starts it at {} (attempt {number} of {of})",
                 clock.brief(*at)
             ),
+            Next::Starting { number, of } if number <= of => {
+                format!("supervigil has just started it (attempt {number} of {of})")
+            }
+            Next::Starting { .. } => "supervigil has just started it once more".to_owned(),
             Next::Probe {
                 attempts,
                 at: Some(at),

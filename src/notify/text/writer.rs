@@ -18,10 +18,6 @@ use crate::{
 /// Incidents told in detail in a message about several: a phone's screen shows two or three.
 const DETAILED_MAX: usize = 3;
 
-/// supervisord's words for a process that did run but died too early; with any other `spawnerr` of a
-/// start, no process ever ran (supervisor's process.py).
-const RAN_TOO_SHORT: &str = "Exited too quickly";
-
 /// Writes one message.
 pub(super) struct Writer<'a> {
     words: &'static dyn Words,
@@ -144,7 +140,7 @@ impl<'a> Writer<'a> {
         if let Some(ending) = self.ending(incident) {
             blocks.push(self.field(Label::Ending, &ending));
         }
-        if let Some(uptime) = incident.uptime_seconds {
+        if let Some(uptime) = incident.uptime_seconds.filter(|uptime| *uptime > 0) {
             let uptime = self.words.duration(Duration::from_secs(uptime));
             blocks.push(self.field(Label::Uptime, &uptime));
         }
@@ -241,16 +237,16 @@ impl<'a> Writer<'a> {
         parts.join(" · ")
     }
 
-    /// How the process ended; none where no process ran, or where the incident is not about one.
+    /// How the process ended; none where that is not known but the reason is, or where the incident is
+    /// not about a process.
     fn ending(&self, incident: &Incident) -> Option<String> {
         let ended = match incident.kind {
             Kind::Backoff | Kind::UnexpectedExit | Kind::CrashLoop | Kind::Fatal => true,
             Kind::Flapping | Kind::Unreachable => incident.exit.is_some(),
         };
-        let never_ran = incident.exit.is_none()
-            && !incident.spawn_error.is_empty()
-            && !incident.spawn_error.starts_with(RAN_TOO_SHORT);
-        (ended && !never_ran).then(|| self.words.ending(&Ending::of(incident.exit)))
+        // Where the exit is unknown, supervisord's reason says more than that.
+        let says_anything = incident.exit.is_some() || incident.spawn_error.is_empty();
+        (ended && says_anything).then(|| self.words.ending(&Ending::of(incident.exit)))
     }
 
     fn field(&self, label: Label, value: &str) -> Block {
@@ -278,10 +274,10 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// The supervisord and the program, in full.
+/// The supervisord and the program.
 fn within(incident: &Incident) -> String {
     match &incident.program {
-        Some(program) => format!("supervisord {} · {}", incident.server, program.full()),
+        Some(program) => format!("supervisord {} · {program}", incident.server),
         None => format!("supervisord {}", incident.server),
     }
 }

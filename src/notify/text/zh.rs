@@ -149,6 +149,10 @@ impl Words for Zh {
                 "supervigil 将在 {} 启动它（第 {number} 次，共 {of} 次）",
                 clock.brief(*at)
             ),
+            Next::Starting { number, of } if number <= of => {
+                format!("supervigil 刚刚启动了它（第 {number} 次，共 {of} 次）")
+            }
+            Next::Starting { .. } => "supervigil 刚刚又启动了它一次".to_owned(),
             Next::Probe {
                 attempts,
                 at: Some(at),
