@@ -182,7 +182,9 @@ fn a_wrong_secret_is_said_and_mended_by_a_reload() {
     stage.supervigil.rewrite_config(&right);
     stage.supervigil.hup();
     stage.dingtalk.wait_until_shown("FATAL: broken");
-    assert_eq!(channel(&stage)["up"], true);
+    wait_until(PATIENCE, "the channel to be well", || {
+        channel(&stage)["up"] == true
+    });
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn an_early_exit_is_told_once(release: Release) {
     let message = stage.dingtalk.wait_until_shown("FATAL: broken");
     for words in [
         &host(),
-        "supervisord main · broken:broken",
+        "supervisord main · broken",
         "supervisord gave up starting it",
         "Exited too quickly (process log may have details)",
         "(attempt 1 of 5)",
@@ -165,6 +165,7 @@ fn a_folder_that_is_not_there_is_told() {
 fn the_end_of_its_log_comes_with_it() {
     let stage = Stage::set(Script {
         programs: &on_demand("talks", "gbk 3 0.1", &[]),
+        alert: "group_wait = \"1s\"\n",
         ..Script::default()
     });
     stage.start("talks");

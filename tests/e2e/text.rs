@@ -10,6 +10,9 @@ crate::each_release!(
     a_log_in_gbk_harms_nothing
 );
 
+/// A message does not wait for the log's end any longer than for others to join it.
+const TIME_FOR_THE_LOG: &str = "group_wait = \"1s\"\n";
+
 fn chinese_names_are_shown_as_they_are(release: Release) {
     let stage = Stage::set(Script {
         release,
@@ -31,6 +34,7 @@ fn a_log_in_gbk_harms_nothing(release: Release) {
     let stage = Stage::set(Script {
         release,
         programs: &on_demand("gbk", "gbk 3 0", &[]),
+        alert: TIME_FOR_THE_LOG,
         ..Script::default()
     });
     stage.start("gbk");
@@ -69,6 +73,7 @@ fn a_long_line_in_chinese_is_shown_in_part() {
             programs::healthy("c"),
         ]
         .concat(),
+        alert: TIME_FOR_THE_LOG,
         ..Script::default()
     });
     for number in 0..3 {
@@ -92,6 +97,7 @@ fn control_characters_stay_out() {
     );
     let stage = Stage::set(Script {
         programs: &section,
+        alert: TIME_FOR_THE_LOG,
         ..Script::default()
     });
     stage.start("wild");
