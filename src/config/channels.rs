@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{check, problem::Fault, raw::Section, reading::Located, value};
 use crate::{
+    metrics::STORE,
     model::Severity,
     notify::{
         AlertmanagerSettings, ChannelKind, ChannelSettings, DingTalkSettings, MessageType,
@@ -32,6 +33,13 @@ pub(super) fn read(top: &mut Section<'_>) -> Vec<ChannelSettings> {
         .filter_map(|channel| channel.name.as_ref())
         .collect();
     check::unique(top.reading(), "channel", &names);
+    for name in names.iter().filter(|name| name.value == STORE) {
+        let fault = Fault::new(
+            format!("{STORE:?} is what the metrics call the database"),
+            "give the channel another name",
+        );
+        top.reading().report(&name.place, fault);
+    }
     let mut taken: Vec<_> = names.iter().map(|name| name.value.clone()).collect();
     let settings = channels.into_iter().filter_map(|channel| {
         let name = match channel.name {

@@ -26,6 +26,7 @@ use crate::model::{Moment, Published};
 
 pub use events::{Events, POLL_RESULTS, RETRY_OUTCOMES};
 pub use settings::Settings;
+pub use supervigil::STORE;
 
 /// Tells the present; handed down from the one reader of time.
 pub type Now = Arc<dyn Fn() -> Moment + Send + Sync>;

@@ -5,6 +5,10 @@ use prometheus::proto::MetricFamily;
 use super::family::{Declared, flag, length, seconds};
 use crate::model::{ChannelView, Kind, Published, Severity};
 
+/// The database, where the label is `channel`: it takes what it is given, or it does not, as a channel
+/// does, and the set of metrics has no other place for that.
+pub const STORE: &str = "store";
+
 const INCIDENTS_OPEN: Declared<2> = Declared::gauge(
     "supervigil_incidents_open",
     ["kind", "severity"],
@@ -13,7 +17,7 @@ const INCIDENTS_OPEN: Declared<2> = Declared::gauge(
 const OUTBOX_LENGTH: Declared<1> = Declared::gauge(
     "supervigil_outbox_length",
     ["channel"],
-    "Notices that wait for the channel.",
+    "Notices that wait for the channel; for \"store\", changes that wait for the database's disk.",
 );
 const OUTBOX_CAPACITY: Declared<1> = Declared::gauge(
     "supervigil_outbox_capacity",
@@ -28,7 +32,7 @@ const OUTBOX_OLDEST: Declared<1> = Declared::gauge(
 const CHANNEL_UP: Declared<1> = Declared::gauge(
     "supervigil_channel_up",
     ["channel"],
-    "Whether the channel took the last message (1) or not (0); 1 before the first one.",
+    "Whether the channel took the last message (1) or not (0); 1 before the first one; for \"store\", the database and the last write to it.",
 );
 const CHANNEL_FROZEN: Declared<1> = Declared::gauge(
     "supervigil_channel_frozen_until_timestamp_seconds",
@@ -56,16 +60,21 @@ const RELOAD_TIME: Declared<0> = Declared::gauge(
     "When the configuration in force was read, in seconds since the epoch.",
 );
 
-/// What there is to tell of incidents, channels and the configuration.
+/// What there is to tell of incidents, channels, the database and the configuration.
 pub(super) fn families(published: &Published) -> Vec<MetricFamily> {
     let channels = published.channels.as_slice();
     let config = &published.config;
+    let store = &published.store;
     vec![
         INCIDENTS_OPEN.with(incidents_open(published)),
-        OUTBOX_LENGTH.with(each(channels, |c| Some(length(c.length)))),
+        OUTBOX_LENGTH.with(
+            each(channels, |c| Some(length(c.length))).chain([([STORE], length(store.unsaved))]),
+        ),
         OUTBOX_CAPACITY.with(each(channels, |c| Some(length(c.capacity)))),
         OUTBOX_OLDEST.with(each(channels, |c| c.oldest_at.map(seconds))),
-        CHANNEL_UP.with(each(channels, |c| Some(flag(c.up)))),
+        CHANNEL_UP.with(
+            each(channels, |c| Some(flag(c.up))).chain([([STORE], flag(store.error.is_none()))]),
+        ),
         CHANNEL_FROZEN.with(each(channels, |c| c.frozen_until.map(seconds))),
         CHANNEL_SUCCESS.with(each(channels, |c| c.last_success_at.map(seconds))),
         BUILD.with([([env!("CARGO_PKG_VERSION")], 1.0)]),

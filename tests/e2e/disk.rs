@@ -127,6 +127,10 @@ fn child_on_a_small_disk() {
         store(&stage)["error"].is_string()
     });
     assert!(store(&stage)["unsaved"].as_u64() > Some(0));
+    let up = "supervigil_channel_up{channel=\"store\"}";
+    let unsaved = "supervigil_outbox_length{channel=\"store\"}";
+    assert_eq!(stage.metric(up), Some(0.0));
+    assert!(stage.metric(unsaved) > Some(0.0));
     assert!(
         stage
             .supervigil
@@ -140,6 +144,7 @@ fn child_on_a_small_disk() {
         store(&stage)["error"].is_null()
     });
     assert_eq!(store(&stage)["unsaved"], 0);
+    assert_eq!(stage.metric(up), Some(1.0));
     let before = stage.incidents();
     assert!(stage.supervigil.terminate().0.success());
     stage.supervigil.start_again();
