@@ -128,12 +128,25 @@ fn a_restart_sends_again_what_may_have_arrived() {
 fn a_channel_that_goes_takes_its_notices_with_it() {
     insta::assert_snapshot!(play(
         "
+        +0s channels ops,night
         +0s opened A
-        +0s channels none
-        +0s opened B
-        +2s channels ops
-        +0s opened C
+        +0s channels ops
         +2s answer taken
+        "
+    ));
+}
+
+#[test]
+fn a_channel_by_another_name_keeps_its_notices() {
+    insta::assert_snapshot!(play(
+        "
+        +0s opened A
+        +1s opened B
+        +0s channels night
+        +1s answer taken
+        +0s opened C
+        +0s restart day
+        +61s answer taken
         "
     ));
 }

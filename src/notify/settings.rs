@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use regex::Regex;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::model::Severity;
 
@@ -109,6 +109,29 @@ impl ChannelKind {
             Self::Webhook(_) => "webhook",
             Self::Alertmanager(_) => "alertmanager",
             Self::Log => "log",
+        }
+    }
+
+    /// Whether messages to the two arrive at the same place.
+    pub(super) fn is_same_receiver(&self, other: &Self) -> bool {
+        let is_same =
+            |one: &SecretString, other: &SecretString| one.expose_secret() == other.expose_secret();
+        match (self, other) {
+            (Self::DingTalk(one), Self::DingTalk(other)) => is_same(&one.webhook, &other.webhook),
+            (Self::Webhook(one), Self::Webhook(other)) => is_same(&one.url, &other.url),
+            (Self::Alertmanager(one), Self::Alertmanager(other)) => {
+                one.urls.len() == other.urls.len()
+                    && one
+                        .urls
+                        .iter()
+                        .zip(&other.urls)
+                        .all(|(one, other)| is_same(one, other))
+            }
+            (Self::Log, Self::Log) => true,
+            (
+                Self::DingTalk(_) | Self::Webhook(_) | Self::Alertmanager(_) | Self::Log,
+                Self::DingTalk(_) | Self::Webhook(_) | Self::Alertmanager(_) | Self::Log,
+            ) => false,
         }
     }
 

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 use jiff::Timestamp;
 use supervigil::{
     model::{ChannelRecord, Notice, NoticeId, NoticeReason, Record},
-    notify::{Answer, Effect, Input, Outbox},
+    notify::{Answer, Effect, Input, Outbox, Settings},
 };
 
 use crate::subjects::{START, moment, notice, place, robot, settings, verdict};
@@ -47,7 +47,9 @@ struct Player {
     serial: usize,
     queued: BTreeMap<NoticeId, (String, Notice)>,
     record: ChannelRecord,
-    in_flight: Option<String>,
+    /// The channel and the uuid of the message on its way.
+    in_flight: Option<(String, String)>,
+    channels: Vec<String>,
     uuids: Vec<String>,
     log: String,
 }
@@ -71,6 +73,7 @@ impl Player {
             queued: BTreeMap::new(),
             record: ChannelRecord::default(),
             in_flight: None,
+            channels: vec!["ops".to_owned()],
             uuids: Vec::new(),
             log: String::new(),
         }
@@ -104,21 +107,18 @@ impl Player {
                 return self.tell(Input::Incident(incident));
             }
             "answer" => {
-                let uuid = self.in_flight.take().expect("nothing is on its way");
+                let (channel, uuid) = self.in_flight.take().expect("nothing is on its way");
                 return self.tell(Input::Answered {
-                    channel: "ops".to_owned(),
+                    channel,
                     uuid,
                     answer: Answer::new(verdict(name), "words"),
                 });
             }
-            "restart" => return self.restart(),
+            "restart" => return self.restart(name),
             "channels" => {
-                let wanted = match name {
-                    "none" => vec![robot("other", 16)],
-                    name => vec![robot(name, 16)],
-                };
+                self.channels = name.split(',').map(str::to_owned).collect();
                 let now = moment(self.now, self.origin);
-                let effects = self.outbox.reconfigure(&settings(wanted), now);
+                let effects = self.outbox.reconfigure(&self.settings(), now);
                 return self.perform(effects);
             }
             other => panic!("no event {other}"),
@@ -128,11 +128,19 @@ impl Player {
         self.tell(Input::Notice(notice));
     }
 
-    fn restart(&mut self) {
+    fn settings(&self) -> Settings {
+        settings(self.channels.iter().map(|name| robot(name, 16)).collect())
+    }
+
+    /// Begins anew from what was written down; `name` is what the channel is called from here on.
+    fn restart(&mut self, name: &str) {
         self.in_flight = None;
         self.origin = self.now;
+        if !name.is_empty() {
+            self.channels = vec![name.to_owned()];
+        }
         self.outbox = Outbox::new(
-            &settings(vec![robot("ops", 16)]),
+            &self.settings(),
             place(),
             self.queued.values().cloned().collect(),
             vec![self.record.clone()],
@@ -190,7 +198,7 @@ impl Player {
             }
             Effect::Record(other) => panic!("{other:?}"),
             Effect::Send { channel, delivery } => {
-                self.in_flight = Some(delivery.uuid.clone());
+                self.in_flight = Some((channel.clone(), delivery.uuid.clone()));
                 let ids: Vec<String> = delivery.notices.iter().map(ToString::to_string).collect();
                 let number = self.number(&delivery.uuid);
                 let lines = body_lines(&delivery.body);

@@ -41,7 +41,8 @@ impl Channel {
     }
 
     /// Goes by other settings. Somebody looked after it, so what waits for a mending is tried at once;
-    /// bytes that were made for another kind of receiver are made anew.
+    /// bytes that were made for another kind of receiver are made anew, and another receiver has not
+    /// asked for quiet.
     pub(super) fn reconfigure(
         &mut self,
         settings: ChannelSettings,
@@ -49,24 +50,59 @@ impl Channel {
         effects: &mut Vec<Effect>,
     ) {
         let same_kind = self.settings.kind.name() == settings.kind.name();
+        let same_receiver = self.settings.kind.is_same_receiver(&settings.kind);
         self.settings = settings;
         self.failures = 0;
         self.signed_again = false;
         match &mut self.phase {
-            Phase::Again { .. } if !same_kind => {
-                self.phase = Phase::Anew { at: now };
-                effects.push(self.record());
-            }
+            // What is written down of it goes with the record of the other receiver below.
+            Phase::Again { .. } if !same_kind => self.phase = Phase::Anew { at: now },
             Phase::Again { at, .. } | Phase::Anew { at } => *at = now,
             Phase::Idle | Phase::Sending(_) => {}
         }
+        if !same_receiver {
+            self.pace = Pace::default();
+            effects.push(self.record());
+        }
+    }
+
+    /// Goes by another name, and perhaps by other settings: what waits goes along. The answer to a
+    /// message under way will bear the old name, so the same bytes are sent once more.
+    pub(super) fn renamed(
+        mut self,
+        settings: ChannelSettings,
+        now: Moment,
+        effects: &mut Vec<Effect>,
+    ) -> Self {
+        let waiting: Vec<Notice> = self.queue.notices().into_iter().cloned().collect();
+        let ids = waiting.iter().map(|notice| notice.id.clone()).collect();
+        leave(self.name(), ids, effects);
+        if let Phase::Sending(delivery) = &self.phase {
+            self.phase = Phase::Again {
+                delivery: delivery.clone(),
+                at: now,
+            };
+        }
+        self.reconfigure(settings, now, effects);
+        effects.extend(waiting.into_iter().map(|notice| {
+            Effect::Record(Record::NoticeQueued {
+                channel: self.name().to_owned(),
+                notice,
+            })
+        }));
+        effects.push(self.record());
+        self
+    }
+
+    /// Whether something waits for it, or is on its way.
+    pub(super) fn is_busy(&self) -> bool {
+        self.carried().is_some() || self.queue.len() > 0
     }
 
     /// Gives up everything that waits: the channel is not configured any more.
     pub(super) fn close(mut self, effects: &mut Vec<Effect>) {
-        let has_delivery = self.carried().is_some();
-        let notices = self.queue.drain();
-        if has_delivery || !notices.is_empty() {
+        if self.is_busy() {
+            let notices = self.queue.drain();
             forget(self.name(), notices, effects);
         }
     }
@@ -75,11 +111,7 @@ impl Channel {
 /// Drops everything that waits for a channel that is gone, and its record's delivery.
 pub(super) fn forget(name: &str, notices: Vec<NoticeId>, effects: &mut Vec<Effect>) {
     let count = notices.len();
-    done(name, notices, effects);
-    effects.push(Effect::Record(Record::Channel(ChannelRecord {
-        channel: name.to_owned(),
-        ..ChannelRecord::default()
-    })));
+    leave(name, notices, effects);
     if count > 0 {
         effects.push(Effect::Dropped {
             channel: name.to_owned(),
@@ -87,4 +119,13 @@ pub(super) fn forget(name: &str, notices: Vec<NoticeId>, effects: &mut Vec<Effec
             reason: "channel_removed",
         });
     }
+}
+
+/// Records that nothing waits under that name any more.
+fn leave(name: &str, notices: Vec<NoticeId>, effects: &mut Vec<Effect>) {
+    done(name, notices, effects);
+    effects.push(Effect::Record(Record::Channel(ChannelRecord {
+        channel: name.to_owned(),
+        ..ChannelRecord::default()
+    })));
 }

@@ -16,7 +16,10 @@ mod pace;
 mod queue;
 mod surroundings;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use fastrand::Rng;
 
@@ -128,8 +131,9 @@ impl Outbox {
         now: Moment,
     ) -> Self {
         let wanted = settings.effective_channels();
+        let known = under_known_names(&wanted, &queued, &records);
         let mut outbox = Self {
-            channels: wanted.into_iter().map(Channel::new).collect(),
+            channels: known.into_iter().map(Channel::new).collect(),
             surroundings: Surroundings::new(settings, place, Rng::with_seed(seed)),
             unsaid: None,
         };
@@ -153,6 +157,15 @@ impl Outbox {
         for (name, notices) in gone {
             lifecycle::forget(&name, notices, &mut effects);
         }
+        let channels = std::mem::take(&mut outbox.channels).into_iter().zip(wanted);
+        let renamed = channels.map(|(channel, settings)| {
+            if channel.name() == settings.name {
+                channel
+            } else {
+                channel.renamed(settings, now, &mut effects)
+            }
+        });
+        outbox.channels = renamed.collect();
         outbox.unsaid = (!effects.is_empty()).then_some((now, effects));
         outbox
     }
@@ -221,23 +234,35 @@ impl Outbox {
         }
     }
 
-    /// Brings the channels into line with `wanted`.
+    /// Brings the channels into line with `wanted`. Where one goes and one comes, it is the same one by
+    /// another name, or takes its place: what waits is told there.
     fn arrange(&mut self, wanted: Vec<ChannelSettings>, now: Moment, effects: &mut Vec<Effect>) {
-        let mut before = std::mem::take(&mut self.channels);
+        let (stay, mut gone): (Vec<_>, Vec<_>) = std::mem::take(&mut self.channels)
+            .into_iter()
+            .partition(|channel| wanted.iter().any(|it| it.name == channel.name()));
+        let come = wanted.len().saturating_sub(stay.len());
+        let mut renamed = if gone.len() == 1 && come == 1 {
+            gone.pop()
+        } else {
+            None
+        };
+        let mut stay: BTreeMap<_, _> = stay
+            .into_iter()
+            .map(|channel| (channel.name().to_owned(), channel))
+            .collect();
         for settings in wanted {
-            let place = before.iter().position(|it| it.name() == settings.name);
-            let channel = match place {
-                Some(place) => {
-                    let mut channel = before.remove(place);
-                    channel.reconfigure(settings, now, effects);
-                    channel
-                }
-                None => Channel::new(settings),
+            let channel = if let Some(mut channel) = stay.remove(&settings.name) {
+                channel.reconfigure(settings, now, effects);
+                channel
+            } else if let Some(channel) = renamed.take() {
+                channel.renamed(settings, now, effects)
+            } else {
+                Channel::new(settings)
             };
             self.channels.push(channel);
         }
-        for gone in before {
-            gone.close(effects);
+        for channel in gone {
+            channel.close(effects);
         }
     }
 
@@ -252,4 +277,40 @@ impl Outbox {
             .take()
             .map_or_else(Vec::new, |(_, effects)| effects)
     }
+}
+
+/// The channels that are `wanted`, but for a single new one that stands in place of a single one that
+/// is gone and has something waiting: that bears the old name, under which it is written down.
+fn under_known_names(
+    wanted: &[ChannelSettings],
+    queued: &[(String, Notice)],
+    records: &[ChannelRecord],
+) -> Vec<ChannelSettings> {
+    let is_wanted = |name: &str| wanted.iter().any(|channel| channel.name == name);
+    let waiting = queued.iter().map(|(name, _)| name);
+    let on_its_way = records.iter().filter(|record| record.delivery.is_some());
+    let gone: BTreeSet<&String> = waiting
+        .chain(on_its_way.map(|record| &record.channel))
+        .filter(|name| !is_wanted(name))
+        .collect();
+    let is_new = |name: &str| {
+        let unused = ChannelRecord {
+            channel: name.to_owned(),
+            ..ChannelRecord::default()
+        };
+        queued.iter().all(|(known, _)| known != name)
+            && records
+                .iter()
+                .all(|known| known.channel != name || *known == unused)
+    };
+    let mut known = wanted.to_vec();
+    let mut new: Vec<_> = known
+        .iter_mut()
+        .filter(|channel| is_new(&channel.name))
+        .collect();
+    let gone: Vec<_> = gone.into_iter().collect();
+    if let ([new], [gone]) = (new.as_mut_slice(), gone.as_slice()) {
+        new.name.clone_from(gone);
+    }
+    known
 }
