@@ -10,7 +10,7 @@ use crate::{
     config::Config,
     daemon::with_causes,
     engine::{Settings, exit_of, expected_up},
-    model::{Exit, Identity, Process, ProcessState, ServerName, Snapshot},
+    model::{Exit, Identity, Process, ProcessState, ProgramName, ServerName, Snapshot},
     supervisord::CallError,
 };
 
@@ -157,11 +157,7 @@ impl Row {
             name: process.program.name.to_string(),
             state: process.state,
             pid: process.pid,
-            started_at: if alive {
-                Timestamp::from_second(process.start).ok()
-            } else {
-                None
-            },
+            started_at: process.started_at(),
             uptime_seconds: uptime.filter(|_| alive),
             exit,
             spawn_error: process.spawn_error,
@@ -172,11 +168,7 @@ impl Row {
     }
 
     fn cells(&self, with_server: bool) -> [String; 6] {
-        let program = if self.group == self.name {
-            self.name.clone()
-        } else {
-            format!("{}:{}", self.group, self.name)
-        };
+        let program = ProgramName::new(&self.group, &self.name).to_string();
         let dash = || "-".to_owned();
         [
             if with_server {

@@ -95,3 +95,55 @@ impl History {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        model::{IncidentId, Moment, Outcome},
+        notify::samples,
+    };
+
+    fn incident(number: usize, is_open: bool) -> Incident {
+        let now = Moment {
+            monotonic: Duration::ZERO,
+            wall: "2026-11-23T05:41:18Z".parse().unwrap(),
+        };
+        let sample = samples(now).remove(0).incidents.remove(0);
+        Incident {
+            id: IncidentId(format!("{number:06}")),
+            closed_at: (!is_open).then_some(now.wall),
+            outcome: (!is_open).then_some(Outcome::Recovered),
+            ..sample
+        }
+    }
+
+    #[test]
+    fn only_closed_incidents_are_forgotten_and_the_oldest_first() {
+        let mut history = History::default();
+        for number in 0..CLOSED_MAX + 10 {
+            history.take(&Record::Incident(incident(number, number < 3)));
+        }
+        let kept: Vec<_> = history.incidents();
+        assert_eq!(kept.len(), CLOSED_MAX + 3);
+        let ids: Vec<_> = kept.iter().map(|incident| &*incident.id.0).collect();
+        assert_eq!(ids[0], format!("{:06}", CLOSED_MAX + 9));
+        assert_eq!(
+            ids[CLOSED_MAX - 1..],
+            ["000010", "000002", "000001", "000000"]
+        );
+    }
+
+    #[test]
+    fn an_incident_that_changes_keeps_its_place() {
+        let mut history = History::default();
+        for number in 0..3 {
+            history.take(&Record::Incident(incident(number, true)));
+        }
+        history.take(&Record::Incident(incident(1, false)));
+        let open: Vec<_> = history.incidents().iter().map(|it| it.is_open()).collect();
+        assert_eq!(open, [true, false, true]);
+    }
+}

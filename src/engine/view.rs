@@ -55,7 +55,6 @@ impl Engine {
 
     fn process_view(&self, name: &ProgramName, program: &Program) -> ProcessView {
         let process = &program.process;
-        let alive = process.state.is_alive();
         let retry = rules::retry(&self.settings, name).map(|_| RetryView {
             attempts: program.retry.record.attempts,
             next_attempt_at: program.retry.record.next_attempt_at,
@@ -65,11 +64,7 @@ impl Engine {
             program: name.clone(),
             state: process.state,
             pid: process.pid,
-            started_at: if alive {
-                Timestamp::from_second(process.start).ok()
-            } else {
-                None
-            },
+            started_at: process.started_at(),
             state_since: program.state_since,
             exit: program.exit,
             spawn_error: process.spawn_error.clone(),

@@ -1,5 +1,6 @@
 //! What one poll of a supervisord showed.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{ProcessState, ProgramName};
@@ -42,6 +43,14 @@ pub struct Process {
     pub stdout_log: String,
     /// The file that takes its standard error; empty for none, or for one shared with stdout.
     pub stderr_log: String,
+}
+
+impl Process {
+    /// When its live process was started; none where nothing is alive.
+    pub fn started_at(&self) -> Option<Timestamp> {
+        let alive = self.state.is_alive();
+        Timestamp::from_second(self.start).ok().filter(|_| alive)
+    }
 }
 
 /// All programs of a supervisord at one time.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::{api::counts, words::Language};
 use crate::model::{
-    ChannelView, Incident, ProcessState, ProcessView, ServerView, Severity, Transition,
+    ChannelView, Incident, ProcessState, ProcessView, ProgramName, ServerView, Severity, Transition,
 };
 
 /// Programs of one supervisord on the page; the rest is in the API. A thousand of them are about
@@ -330,11 +330,7 @@ pub(super) struct TransitionRow<'a> {
 
 impl<'a> TransitionRow<'a> {
     pub(super) fn of(transition: &'a Transition, context: &Context<'_>) -> Self {
-        let program = if transition.group == transition.name {
-            transition.name.clone()
-        } else {
-            format!("{}:{}", transition.group, transition.name)
-        };
+        let program = ProgramName::new(&transition.group, &transition.name);
         Self {
             time: context.short_clock(transition.time),
             subject: format!("{}/{program}", transition.server),
