@@ -113,9 +113,9 @@ impl Turn {
                 let Some(watched) = self.servers.get(&key.server) else {
                     return;
                 };
-                let client = watched.client.clone();
+                let (client, clock) = (watched.client.clone(), self.parts.clock);
                 self.send_out(async move {
-                    let outcome = errand::start(&client, &key.program, state, start).await;
+                    let outcome = errand::start(&client, clock, &key.program, state, start).await;
                     Event::Engine(engine::Input::Started { key, outcome })
                 });
             }

@@ -1,6 +1,9 @@
 //! Short tasks that go out for the loop and come back with an event.
 
-use std::io::{self, SeekFrom};
+use std::{
+    io::{self, SeekFrom},
+    time::Duration,
+};
 
 use regex::Regex;
 use tokio::{
@@ -11,6 +14,7 @@ use tracing::warn;
 
 use super::with_causes;
 use crate::{
+    clock::Clock,
     engine::StartOutcome,
     model::{ProcessState, ProgramName},
     notify::tail_lines,
@@ -25,37 +29,53 @@ const TAIL_BYTES_MAX: u32 = 16 * 1024;
 /// Starts a program, if it still is as the plan took it to be.
 pub(super) async fn start(
     client: &Client,
+    clock: Clock,
     program: &ProgramName,
     state: ProcessState,
     start: i64,
 ) -> StartOutcome {
-    match client.process(program).await {
-        Ok(process) if process.state != state || process.start != start => StartOutcome::Changed,
-        Ok(_) => match client.start(program).await {
-            Ok(()) => StartOutcome::Observe,
-            Err(error) => refused(&error, error.may_have_acted()),
-        },
+    let begun = clock.now();
+    let process = match client.process(program).await {
+        Ok(process) if process.state != state || process.start != start => {
+            return StartOutcome::Changed;
+        }
+        Ok(process) => process,
         // Whatever became of the look, it started nothing.
-        Err(error) => refused(&error, false),
+        Err(error) => return refused(&error, false, None),
+    };
+    let outcome = client.start(program).await;
+    let over_by = over_by(process.now, clock.now().since(begun));
+    match outcome {
+        Ok(()) => StartOutcome::Observe { over_by },
+        // Without an answer it may still come about.
+        Err(error) if error.fault().is_none() => refused(&error, error.may_have_acted(), None),
+        Err(error) => refused(&error, error.may_have_acted(), over_by),
     }
 }
 
+/// The reading of supervisord's clock by which all was over that took so long from before a look with
+/// the reading `now`; the clock has whole seconds.
+fn over_by(now: i64, took: Duration) -> Option<i64> {
+    let seconds = i64::try_from(took.as_secs()).ok()?;
+    now.checked_add(seconds)?.checked_add(1)
+}
+
 /// What it means that supervisord did not accept a start, or the look before it.
-fn refused(error: &CallError, may_have_started: bool) -> StartOutcome {
+fn refused(error: &CallError, may_have_started: bool, over_by: Option<i64>) -> StartOutcome {
     if let CallError::ShuttingDown { .. } = error {
         return StartOutcome::ShuttingDown;
     }
     let Some(fault) = error.fault() else {
         // A start that may have arrived shows in the polls, as one that was accepted does.
         return if may_have_started {
-            StartOutcome::Observe
+            StartOutcome::Observe { over_by }
         } else {
             StartOutcome::Failed(with_causes(error))
         };
     };
     match fault.code {
         FaultCode::AlreadyStarted | FaultCode::SpawnError | FaultCode::AbnormalTermination => {
-            StartOutcome::Observe
+            StartOutcome::Observe { over_by }
         }
         FaultCode::NoFile | FaultCode::NotExecutable => StartOutcome::NeedsHuman(fault.to_string()),
         FaultCode::ShutdownState => StartOutcome::ShuttingDown,
@@ -175,22 +195,27 @@ mod tests {
     #[test]
     fn each_refusal_of_a_start_means_what_the_engine_should_do() {
         let missing = StartOutcome::NeedsHuman("fault 20 NO_FILE (no /bin/x)".to_owned());
+        let observe = StartOutcome::Observe { over_by: Some(9) };
         for (code, text, expected) in [
-            (60, "ALREADY_STARTED: a", StartOutcome::Observe),
-            (50, "SPAWN_ERROR: a", StartOutcome::Observe),
-            (40, "ABNORMAL_TERMINATION: a", StartOutcome::Observe),
+            (60, "ALREADY_STARTED: a", observe.clone()),
+            (50, "SPAWN_ERROR: a", observe.clone()),
+            (40, "ABNORMAL_TERMINATION: a", observe),
             (20, "NO_FILE: no /bin/x", missing),
             (6, "SHUTDOWN_STATE", StartOutcome::ShuttingDown),
             (10, "BAD_NAME: a", StartOutcome::Gone),
         ] {
-            assert_eq!(refused(&fault(code, text), false), expected, "{text}");
+            assert_eq!(
+                refused(&fault(code, text), false, Some(9)),
+                expected,
+                "{text}"
+            );
         }
         for code in [1, 2, 30, 70, 999] {
-            let outcome = refused(&fault(code, ""), false);
+            let outcome = refused(&fault(code, ""), false, Some(9));
             assert!(matches!(outcome, StartOutcome::Failed(_)), "{outcome:?}");
         }
         let leaving = CallError::ShuttingDown { url: String::new() };
-        assert_eq!(refused(&leaving, false), StartOutcome::ShuttingDown);
+        assert_eq!(refused(&leaving, false, None), StartOutcome::ShuttingDown);
     }
 
     #[test]
@@ -201,8 +226,21 @@ mod tests {
             after: Duration::from_secs(5),
             progress: Progress::default(),
         };
-        assert_eq!(refused(&late, true), StartOutcome::Observe);
-        assert!(matches!(refused(&late, false), StartOutcome::Failed(_)));
+        assert_eq!(
+            refused(&late, true, None),
+            StartOutcome::Observe { over_by: None }
+        );
+        assert!(matches!(
+            refused(&late, false, None),
+            StartOutcome::Failed(_)
+        ));
+    }
+
+    #[test]
+    fn a_start_is_over_a_second_after_its_clock_at_the_latest() {
+        assert_eq!(over_by(100, Duration::from_millis(3)), Some(101));
+        assert_eq!(over_by(100, Duration::from_millis(2_900)), Some(103));
+        assert_eq!(over_by(i64::MAX, Duration::ZERO), None);
     }
 
     #[tokio::test]

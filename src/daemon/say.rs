@@ -25,7 +25,7 @@ pub(super) fn poll(server: &ServerName, failure: Option<&str>, before: Option<&s
 pub(super) fn input(input: &engine::Input) {
     if let engine::Input::Started { key, outcome } = input {
         match outcome {
-            StartOutcome::Observe => debug!(program = %key, "supervisord took the start"),
+            StartOutcome::Observe { .. } => debug!(program = %key, "supervisord took the start"),
             StartOutcome::Changed => info!(program = %key, "not started: it has changed meanwhile"),
             StartOutcome::NeedsHuman(why) => {
                 error!(program = %key, "it cannot be started before somebody mends it: {why}");

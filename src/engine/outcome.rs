@@ -61,7 +61,11 @@ impl Wait {
 pub enum StartOutcome {
     /// It spawned the program, found it started already, or tried and failed (`SPAWN_ERROR`,
     /// `ABNORMAL_TERMINATION`), or the call may have arrived: what came of it shows in the polls.
-    Observe,
+    Observe {
+        /// supervisord's clock, in seconds, by which that was over: a look with a later reading shows
+        /// what came of it. None where it is not known.
+        over_by: Option<i64>,
+    },
     /// The program had changed when it was read again right before the call; nothing was called.
     Changed,
     /// The command is missing or not executable; supervisord's words.

@@ -30,8 +30,9 @@ const ATTEMPT_LIMIT: Duration = Duration::from_secs(30 * 60);
 /// Attempts of one program that the limit per minute remembers. With the shortest `backoff` of a
 /// second there are six in a minute; a wall clock that was set back keeps old ones for longer.
 const RECENT_MAX: usize = 16;
-/// How old a look may be that is taken in after a start was accepted: longer than a poll that began
-/// before it can take (`timeout` is 5 s by default). Such a look shows the program as it was.
+/// How old a look may be that is taken in after a start was accepted, where supervisord's clock does
+/// not tell: longer than a poll that began before it can take (`timeout` is 5 s by default). Such a look
+/// shows the program as it was.
 const STALE_LOOK: Duration = Duration::from_secs(30);
 
 /// One program's retries.
@@ -59,6 +60,8 @@ enum Plan {
         since: Moment,
         /// The `start` of the failure that the attempt answers; none once another was seen.
         start_before: Option<i64>,
+        /// supervisord's clock by which the start was over, where that is known.
+        over_by: Option<i64>,
     },
 }
 
@@ -94,6 +97,7 @@ impl Retry {
         let plan = begun.map_or(Plan::Idle, |at| Plan::Observing {
             since: now.of_wall(at.min(now.wall)),
             start_before,
+            over_by: None,
         });
         Self { record, plan }
     }
@@ -107,8 +111,12 @@ impl Retry {
     }
 
     /// Somebody else acted on the program: it is theirs, with a full budget.
+    ///
+    /// A call that is out stays in the plan: its answer is still to come, and no other is made before.
     pub(super) fn reset(&mut self) {
-        self.plan = Plan::Idle;
+        if !matches!(self.plan, Plan::Starting { .. }) {
+            self.plan = Plan::Idle;
+        }
         self.record = RetryRecord {
             // The limit per minute counts them all the same.
             recent: std::mem::take(&mut self.record.recent),
@@ -138,6 +146,7 @@ impl Retry {
         let Plan::Observing {
             since,
             start_before,
+            over_by,
         } = self.plan
         else {
             return Decision::Rest;
@@ -146,12 +155,21 @@ impl Retry {
         let outcome = match process.state {
             ProcessState::Running => Some(AttemptOutcome::Running),
             ProcessState::Fatal | ProcessState::Exited => {
-                let is_new = Some(process.start) != start_before || waited >= STALE_LOOK;
-                is_new.then_some(AttemptOutcome::Failed)
+                let is_new = Some(process.start) != start_before
+                    || over_by.is_some_and(|over_by| process.now > over_by);
+                (is_new || waited >= STALE_LOOK).then_some(AttemptOutcome::Failed)
+            }
+            ProcessState::Starting | ProcessState::Backoff => {
+                // The attempt itself: the next failure is its own, even within the same second.
+                let start_before = None;
+                self.plan = Plan::Observing {
+                    since,
+                    start_before,
+                    over_by,
+                };
+                None
             }
             ProcessState::Stopped
-            | ProcessState::Starting
-            | ProcessState::Backoff
             | ProcessState::Stopping
             | ProcessState::Unknown
             | ProcessState::Unrecognised(_) => None,
@@ -248,17 +266,18 @@ impl Retry {
         let Plan::Starting { start_before } = self.plan else {
             return Decision::Rest;
         };
-        if *outcome == StartOutcome::Observe {
+        if let StartOutcome::Observe { over_by } = *outcome {
             self.record.needs_human = None;
             self.plan = Plan::Observing {
                 since: now,
                 start_before: Some(start_before),
+                over_by,
             };
             return Decision::Rest;
         }
         self.conclude();
         match outcome {
-            StartOutcome::Observe => Decision::Rest,
+            StartOutcome::Observe { .. } => Decision::Rest,
             StartOutcome::Changed => {
                 self.refund();
                 Decision::Wait(Wait::Changed)

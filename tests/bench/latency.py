@@ -7,6 +7,7 @@ A watcher of its own asks supervisord every few milliseconds when that becomes v
 stand-in writes down when the request has arrived."""
 
 import argparse
+import contextlib
 import http.client
 import json
 import random
@@ -118,7 +119,8 @@ def measure(arguments, folder, leash):
         program = f"victim_{trial:03}"
         # Out of step with the polls, and after the last message's group_interval.
         time.sleep(GROUP_INTERVAL + random.uniform(0.2, 0.2 + POLL_INTERVAL))
-        supervisord.startProcess(f"victim:{program}", False)
+        with contextlib.suppress(xmlrpc.client.Fault):  # it may be dead before the call returns
+            supervisord.startProcess(f"victim:{program}", False)
         visible = wait_for(lambda: is_fatal(supervisord, program), f"{program} to go FATAL", 0.003)
         arrived = wait_for(lambda: told_at(webhook, program), f"the message about {program}")
         latencies.append(arrived - visible)

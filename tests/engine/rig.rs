@@ -253,14 +253,14 @@ impl Rig {
             if process.state == state && process.start == start {
                 self.sim
                     .start(&key.program, Who::Supervigil)
-                    .map(|()| StartOutcome::Observe)
+                    .map(|()| self.observe())
             } else {
                 Ok(StartOutcome::Changed)
             }
         });
         called.unwrap_or_else(|fault| match fault {
             Fault::AlreadyStarted | Fault::SpawnError | Fault::AbnormalTermination => {
-                StartOutcome::Observe
+                self.observe()
             }
             Fault::NoFile => StartOutcome::NeedsHuman("NO_FILE".to_owned()),
             Fault::ShuttingDown => StartOutcome::ShuttingDown,
@@ -269,6 +269,12 @@ impl Rig {
                 StartOutcome::Failed(format!("{fault:?}"))
             }
         })
+    }
+
+    /// The start is over at once, and a second later by a clock that has whole seconds.
+    fn observe(&self) -> StartOutcome {
+        let over_by = Some(self.sim.wall() + 1);
+        StartOutcome::Observe { over_by }
     }
 
     fn handle(&mut self, input: Input) {

@@ -238,7 +238,8 @@ impl Supervisord {
         }
     }
 
-    fn wall(&self) -> i64 {
+    /// Its clock, in seconds.
+    pub(crate) fn wall(&self) -> i64 {
         EPOCH + (i64::try_from(self.now).unwrap() + self.clock).div_euclid(1000)
     }
 
