@@ -11,9 +11,9 @@ use tracing::{error, info};
 
 use super::{DISK_PATIENCE, errand, event::Event, say, turn::Turn, with_causes};
 use crate::{
-    engine::{self, Effect},
+    engine::{self, Effect, StartOutcome},
     model::{Moment, Record},
-    notify,
+    notify::{self, Answer, Verdict},
     store::CommitError,
 };
 
@@ -114,10 +114,12 @@ impl Turn {
                     return;
                 };
                 let (client, clock) = (watched.client.clone(), self.parts.clock);
-                self.send_out(async move {
-                    let outcome = errand::start(&client, clock, &key.program, state, start).await;
-                    Event::Engine(engine::Input::Started { key, outcome })
-                });
+                let program = key.program.clone();
+                self.send_out(
+                    async move { errand::start(&client, clock, &program, state, start).await },
+                    StartOutcome::Observe { over_by: None },
+                    |outcome| Event::Engine(engine::Input::Started { key, outcome }),
+                );
             }
             Effect::ReadLog { key, incident } => {
                 let lines = self.config.notify.log_tail_lines;
@@ -126,14 +128,18 @@ impl Turn {
                 };
                 let client = watched.client.clone();
                 let redact = self.config.notify.redact.clone();
-                self.send_out(async move {
-                    let lines = errand::read_log(&client, &key.program, lines, &redact).await;
-                    Event::Engine(engine::Input::LogRead {
-                        key,
-                        incident,
-                        lines,
-                    })
-                });
+                let program = key.program.clone();
+                self.send_out(
+                    async move { errand::read_log(&client, &program, lines, &redact).await },
+                    Vec::new(),
+                    |lines| {
+                        Event::Engine(engine::Input::LogRead {
+                            key,
+                            incident,
+                            lines,
+                        })
+                    },
+                );
             }
             Effect::AttemptEnded { .. }
             | Effect::StartWaits { .. }
@@ -147,25 +153,38 @@ impl Turn {
         if let notify::Effect::Send { channel, delivery } = effect {
             let channels = self.channels.clone();
             let clock = self.parts.clock;
-            self.send_out(async move {
-                let answer = channels.send(&channel, &delivery, clock.now()).await;
-                let uuid = delivery.uuid;
-                Event::Outbox(notify::Input::Answered {
-                    channel,
-                    uuid,
-                    answer,
-                })
-            });
+            let (receiver, uuid) = (channel.clone(), delivery.uuid.clone());
+            self.send_out(
+                async move { channels.send(&receiver, &delivery, clock.now()).await },
+                Answer::new(
+                    Verdict::ConnectionLost,
+                    "sending broke off by a mistake in supervigil: please report it",
+                ),
+                |answer| {
+                    Event::Outbox(notify::Input::Answered {
+                        channel,
+                        uuid,
+                        answer,
+                    })
+                },
+            );
         }
     }
 
-    fn send_out(&mut self, errand: impl Future<Output = Event> + Send + 'static) {
+    /// Sends an errand out; it comes back as an event in any case, as `broken` where it broke off.
+    fn send_out<T: Send + 'static>(
+        &mut self,
+        errand: impl Future<Output = T> + Send + 'static,
+        broken: T,
+        event: impl FnOnce(T) -> Event + Send + 'static,
+    ) {
         self.under_way = self.under_way.saturating_add(1);
         let events = self.parts.events.clone();
+        let work = self.parts.tasks.spawn(errand);
         self.parts.tasks.spawn(async move {
-            let event = errand.await;
+            let outcome = errand::outcome_of(work, broken).await;
             // The loop has ended when nobody listens, and what it left undone is on the disk.
-            let _unheard = events.send(event).await;
+            let _unheard = events.send(event(outcome)).await;
         });
     }
 }

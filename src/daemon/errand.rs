@@ -9,8 +9,9 @@ use regex::Regex;
 use tokio::{
     fs,
     io::{AsyncReadExt as _, AsyncSeekExt as _},
+    task::JoinHandle,
 };
-use tracing::warn;
+use tracing::{error, warn};
 
 use super::with_causes;
 use crate::{
@@ -25,6 +26,15 @@ use crate::{
 const BYTES_PER_LINE: u32 = 512;
 /// The most that is read of a log for one message.
 const TAIL_BYTES_MAX: u32 = 16 * 1024;
+
+/// What an errand brings back; `broken` where it panicked, which it is not meant to: what waits for it
+/// must not wait for ever.
+pub(super) async fn outcome_of<T>(work: JoinHandle<T>, broken: T) -> T {
+    work.await.unwrap_or_else(|error| {
+        error!(%error, "an errand broke off by a mistake in supervigil: please report it");
+        broken
+    })
+}
 
 /// Starts a program, if it still is as the plan took it to be.
 pub(super) async fn start(
@@ -216,6 +226,14 @@ mod tests {
         }
         let leaving = CallError::ShuttingDown { url: String::new() };
         assert_eq!(refused(&leaving, false, None), StartOutcome::ShuttingDown);
+    }
+
+    #[tokio::test]
+    #[expect(clippy::disallowed_methods, reason = "the test awaits the task itself")]
+    async fn an_errand_that_panics_comes_back_all_the_same() {
+        let broken = tokio::spawn(async { panic!("on purpose") });
+        assert_eq!(outcome_of(broken, 1).await, 1);
+        assert_eq!(outcome_of(tokio::spawn(async { 2 }), 1).await, 2);
     }
 
     #[test]

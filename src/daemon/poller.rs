@@ -3,7 +3,8 @@
 use std::{collections::VecDeque, time::Duration};
 
 use tokio::{sync::mpsc, time::sleep};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::error;
 
 use super::{event::Event, with_causes};
 use crate::{
@@ -41,7 +42,7 @@ pub struct Poll {
 }
 
 /// One supervisord's poller.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Poller {
     /// Asks.
     pub client: Client,
@@ -56,6 +57,16 @@ pub struct Poller {
 }
 
 impl Poller {
+    /// As [`Self::run`], in a task that is begun anew where it panicked, which it is not meant to: a
+    /// supervisord that nobody polls would look well for ever.
+    pub async fn keep_running(self, tasks: TaskTracker, stop: CancellationToken) {
+        while let Err(error) = tasks.spawn(self.clone().run(stop.clone())).await {
+            let server = &self.settings.name;
+            error!(%server, %error, "a poll broke off by a mistake in supervigil: please report it");
+            sleep(FAILED_AGAIN).await;
+        }
+    }
+
     /// Polls until it is told to stop, or nobody listens any more.
     pub async fn run(self, stop: CancellationToken) {
         let mut recent = Recent::default();

@@ -39,7 +39,9 @@ impl Turn {
                 clock: self.parts.clock,
                 events: self.parts.events.clone(),
             };
-            self.parts.tasks.spawn(poller.run(self.polling.clone()));
+            let tasks = self.parts.tasks.clone();
+            let running = poller.keep_running(tasks.clone(), self.polling.clone());
+            tasks.spawn(running);
         }
     }
 
