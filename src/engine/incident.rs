@@ -116,6 +116,8 @@ fn open(
     let rule = rules::find(&context.settings.programs, &key.program);
     let process = &program.process;
     let baseline = program.baseline == Some((process.start, process.stop));
+    // supervisord may start it again any moment: that it is down is not said before that is decided.
+    let stays = !program.is_undecided();
     let to = crash.map_or(process.state, |crash| crash.to);
     let trouble = crash.or(program.trouble.as_ref());
     let incident = Incident {
@@ -131,7 +133,7 @@ fn open(
         outcome: None,
         baseline,
         from: trouble.map(|trouble| trouble.from),
-        to: Some(to),
+        to: stays.then_some(to),
         uptime_seconds: trouble.and_then(|trouble| trouble.uptime_seconds),
         exit: program
             .exit

@@ -50,6 +50,8 @@ pub(super) struct Program {
     saved_incident: Option<Incident>,
     /// When it was looked at last. All that is concluded from time lies between looks.
     pub seen_at: Moment,
+    /// Whether its last change of state was that supervisord made it anew.
+    renewed: bool,
     rest_since: Moment,
     /// Since when its present pid has been seen RUNNING.
     running_since: Option<Moment>,
@@ -124,6 +126,7 @@ impl Program {
             saved: None,
             saved_incident: None,
             seen_at: now,
+            renewed: false,
             rest_since: now,
             running_since: None,
             failing_since: None,
@@ -142,6 +145,7 @@ impl Program {
             same_supervisord,
             retrying: self.retry.may_have_started(),
             settled: self.is_settled(),
+            renewed: self.renewed,
             started_by: self.started_by,
         };
         let is_anew = tracker::is_recreated(&self.process, &later, same_supervisord);
@@ -158,6 +162,7 @@ impl Program {
         }
         if !steps.is_empty() {
             self.state_since = now.wall;
+            self.renewed = is_anew;
         }
         self.note_state(now);
         self.exit = tracker::exit_of(&self.process);

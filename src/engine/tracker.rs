@@ -21,6 +21,7 @@
 use crate::model::{Cause, Exit, Process, ProcessState};
 
 /// What the tracker cannot read off two observations.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Circumstances {
     /// Whether both looks were at one run of supervisord.
@@ -29,6 +30,8 @@ pub(super) struct Circumstances {
     pub retrying: bool,
     /// Whether the earlier state had lasted long enough for supervisord to be done with it.
     pub settled: bool,
+    /// Whether supervisord had just made the program anew.
+    pub renewed: bool,
     /// Who started the life that is going on.
     pub started_by: Cause,
 }
@@ -324,7 +327,14 @@ fn start_cause(earlier: &Process, about: Circumstances) -> Cause {
         ProcessState::Exited | ProcessState::Fatal if about.retrying => Cause::Retry,
         ProcessState::Backoff => Cause::Autorestart,
         ProcessState::Exited if !about.settled => Cause::Autorestart,
-        ProcessState::Stopped if !about.settled && earlier.start == 0 => Cause::SupervisordRestart,
+        // supervisord's autostart, unless supervigil was not there to see that it has just begun.
+        ProcessState::Stopped if !about.settled && earlier.start == 0 => {
+            if about.renewed {
+                Cause::SupervisordRestart
+            } else {
+                Cause::Unknown
+            }
+        }
         ProcessState::Exited | ProcessState::Stopped | ProcessState::Fatal => Cause::Operator,
         ProcessState::Starting
         | ProcessState::Running

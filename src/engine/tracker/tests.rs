@@ -7,6 +7,7 @@ const ABOUT: Circumstances = Circumstances {
     same_supervisord: true,
     retrying: false,
     settled: false,
+    renewed: false,
     started_by: Cause::Autorestart,
 };
 
@@ -239,10 +240,13 @@ fn rest_moves_by_itself_or_by_somebody() {
     assert_eq!(start(&fatal, settled), Cause::Operator);
     assert_eq!(start(&fatal, retrying), Cause::Retry);
     assert_eq!(start(&look(Stopped, 0, 100, 101), ABOUT), Cause::Operator);
-    assert_eq!(
-        start(&look(Stopped, 0, 0, 0), ABOUT),
-        Cause::SupervisordRestart
-    );
+    let renewed = Circumstances {
+        renewed: true,
+        ..ABOUT
+    };
+    let unborn = look(Stopped, 0, 0, 0);
+    assert_eq!(start(&unborn, renewed), Cause::SupervisordRestart);
+    assert_eq!(start(&unborn, ABOUT), Cause::Unknown);
 }
 
 #[test]
