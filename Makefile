@@ -35,7 +35,7 @@ bench: build ## Measure what it weighs, and what it costs supervisord
 	@tests/setup supervisor-4.3.0 debian
 	python3 tests/bench/latency.py
 	python3 tests/bench/weight.py
-	$(CARGO) bench --locked --benches
+	$(CARGO) bench --locked --bench parse --bench metrics --bench store
 
 clean: ## Remove what was built and set up
 	$(CARGO) clean
