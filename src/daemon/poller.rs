@@ -105,17 +105,13 @@ impl Poller {
 struct Recent(VecDeque<Duration>);
 
 impl Recent {
-    /// What a poll costs, after another one that took so long; nothing before there are enough to
-    /// tell.
+    /// What a poll costs, after another one that took so long.
     fn cost_with(&mut self, took: Duration) -> Duration {
         self.0.push_back(took);
         if self.0.len() > RECENT_POLLS {
             self.0.pop_front();
         }
-        let quickest = self.0.iter().min().copied();
-        quickest
-            .filter(|_| self.0.len() == RECENT_POLLS)
-            .unwrap_or_default()
+        self.0.iter().min().copied().unwrap_or(took)
     }
 }
 
@@ -217,6 +213,6 @@ mod tests {
         let mut recent = Recent::default();
         let took = [90, 8, 7, 80, 9, 70, 75, 80].map(Duration::from_millis);
         let costs = took.map(|took| recent.cost_with(took).as_millis());
-        assert_eq!(costs, [0, 0, 7, 7, 7, 9, 9, 70]);
+        assert_eq!(costs, [90, 8, 7, 7, 7, 9, 9, 70]);
     }
 }
