@@ -189,10 +189,18 @@ async fn end_of_file(path: &str, wanted: u32) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{
+        io::{Read as _, Write as _},
+        os::unix::net::UnixListener,
+        thread::{self, JoinHandle},
+        time::Duration,
+    };
 
     use super::*;
-    use crate::supervisord::{Fault, Progress};
+    use crate::{
+        model::ServerName,
+        supervisord::{Endpoint, Fault, Progress, Settings},
+    };
 
     fn fault(code: i32, text: &str) -> CallError {
         CallError::Fault {
@@ -252,6 +260,75 @@ mod tests {
             refused(&late, false, None),
             StartOutcome::Failed(_)
         ));
+    }
+
+    /// A supervisord with one program in that state; gives the requests that it was sent.
+    fn supervisord(listener: UnixListener, state: i32) -> JoinHandle<Vec<String>> {
+        thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let (mut requests, mut request) = (Vec::new(), Vec::new());
+            let mut piece = [0; 4096];
+            while let Ok(length @ 1..) = stream.read(&mut piece) {
+                request.extend_from_slice(&piece[..length]);
+                if !request.trim_ascii_end().ends_with(b"</methodCall>") {
+                    continue;
+                }
+                let asked = String::from_utf8(std::mem::take(&mut request)).unwrap();
+                let text = |name: &str, value: &str| {
+                    format!("<member><name>{name}</name><value>{value}</value></member>")
+                };
+                let value = if asked.contains("getProcessInfo") {
+                    let members = [
+                        text("group", "<string>web</string>"),
+                        text("name", "<string>web</string>"),
+                        text("state", &format!("<int>{state}</int>")),
+                        text("pid", "<int>0</int>"),
+                        text("start", "<int>100</int>"),
+                        text("now", "<int>200</int>"),
+                    ];
+                    format!("<struct>{}</struct>", members.concat())
+                } else {
+                    "<boolean>1</boolean>".to_owned()
+                };
+                requests.push(asked);
+                let body = format!(
+                    "<?xml version='1.0'?><methodResponse><params><param><value>{value}</value></param></params></methodResponse>"
+                );
+                let length = body.len();
+                write!(stream, "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: {length}\r\n\r\n{body}").unwrap();
+            }
+            requests
+        })
+    }
+
+    #[tokio::test]
+    async fn a_program_is_started_only_if_it_still_is_as_it_was_planned_for() {
+        let observe = StartOutcome::Observe { over_by: Some(201) };
+        for (state, outcome, calls) in [(200, observe, 2), (20, StartOutcome::Changed, 1)] {
+            let folder = tempfile::tempdir().unwrap();
+            let socket = folder.path().join("s.sock");
+            let peer = supervisord(UnixListener::bind(&socket).unwrap(), state);
+            let client = Client::new(&Settings {
+                name: ServerName::new("main"),
+                endpoint: Endpoint::Unix(socket),
+                credentials: None,
+                poll_interval: Duration::from_secs(5),
+                timeout: Duration::from_secs(30),
+                max_load: 0.02,
+                follow_log: true,
+                watch_pids: true,
+            });
+            let program = ProgramName::new("web", "web");
+            let made = start(&client, Clock::start(), &program, ProcessState::Fatal, 100).await;
+            assert_eq!(made, outcome);
+            drop(client);
+            // The connection closes by a task of its own.
+            let requests = tokio::task::spawn_blocking(|| peer.join().unwrap())
+                .await
+                .unwrap();
+            assert_eq!(requests.len(), calls, "{requests:?}");
+            assert!(requests[0].contains("getProcessInfo"));
+        }
     }
 
     #[test]
