@@ -112,6 +112,55 @@ fn a_dead_receiver_is_tried_slowly_until_the_notices_are_old() {
 }
 
 #[test]
+fn the_other_channels_are_told_of_one_that_needs_mending() {
+    insta::assert_snapshot!(play(
+        "
+        +0s channels ops,night,hook
+        +0s opened A
+        +1s answer taken night
+        +0s answer taken hook
+        +0s answer dead ops
+        +60s answer taken night
+        +600s answer misconfigured ops
+        +0s restart
+        +60s answer taken ops
+        +1s answer taken night
+        "
+    ));
+}
+
+#[test]
+fn a_channel_that_is_mended_before_it_was_told_is_one_line() {
+    insta::assert_snapshot!(play(
+        "
+        +0s channels ops,night
+        +0s opened A
+        +1s answer dead ops
+        +0s answer quota night
+        +600s answer taken ops
+        +3000s answer taken night
+        "
+    ));
+}
+
+#[test]
+fn a_full_minute_has_room_for_an_escalation_and_what_goes_before_it() {
+    let mut script = "+0s channels hook\n".to_owned();
+    for number in 0..14 {
+        writeln!(script, "+0s opened P{number:02}").unwrap();
+    }
+    script += "+1s answer taken\n";
+    for _ in 1..12 {
+        script += "+100ms answer taken\n";
+    }
+    script +=
+        "+1s opened Q\n+1s escalated Q\n+0s answer taken\n+0s answer taken\n+58s answer taken\n";
+    let log = play(&script);
+    let sent: Vec<&str> = log.lines().filter(|line| line.contains("SEND")).collect();
+    insta::assert_snapshot!(sent.join("\n"));
+}
+
+#[test]
 fn a_restart_sends_again_what_may_have_arrived() {
     insta::assert_snapshot!(play(
         "

@@ -251,6 +251,7 @@ impl Context<'_> {
             reason,
             time: self.now.wall,
             incidents,
+            channel: None,
         };
         self.effects.push(Effect::Notice(notice));
     }

@@ -17,7 +17,7 @@ mod transition;
 pub use incident::{Incident, IncidentId, IncidentView, Kind, Next, Outcome, Severity};
 pub use moment::Moment;
 pub use name::{ProgramKey, ProgramName, ServerName};
-pub use notice::{Notice, NoticeId, NoticeReason};
+pub use notice::{ChannelTrouble, Notice, NoticeId, NoticeReason};
 pub use published::{
     ChannelView, ConfigView, Counters, Exits, ProcessView, Published, RetryView, ServerView,
     StoreView,

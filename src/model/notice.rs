@@ -66,15 +66,25 @@ pub struct Notice {
     pub time: Timestamp,
     /// What it is about; one, but for a digest.
     pub incidents: Vec<Incident>,
+    /// The other channel that it is about, in place of incidents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<ChannelTrouble>,
 }
 
 impl Notice {
-    /// The severest of its incidents.
+    /// The severest of its incidents. Whoever relies on a channel that takes nothing is told nothing.
     pub fn severity(&self) -> Severity {
-        self.incidents
-            .iter()
-            .map(|incident| incident.severity)
-            .max()
-            .unwrap_or(Severity::None)
+        let incidents = self.incidents.iter().map(|incident| incident.severity);
+        let channel = self.channel.as_ref().map(|_| Severity::Critical);
+        incidents.chain(channel).max().unwrap_or(Severity::None)
     }
+}
+
+/// A channel that takes no message before somebody mends it, or that takes messages again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelTrouble {
+    /// The channel's name.
+    pub name: String,
+    /// What its receiver answered and what to do, in one sentence; none once it takes messages again.
+    pub why: Option<String>,
 }

@@ -98,6 +98,9 @@ pub struct ChannelRecord {
     pub frozen_until: Option<Timestamp>,
     /// When the receiver last took a message.
     pub last_success_at: Option<Timestamp>,
+    /// Whether somebody has to mend it and the other channels were told so.
+    #[serde(default)]
+    pub broken: bool,
 }
 
 /// One message to one channel, rendered once: its bytes stay the same for as long as an earlier

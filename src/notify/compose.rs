@@ -78,8 +78,8 @@ pub(super) fn compose(
     }
 }
 
-/// Whether the channel can be told of dropped notices in words.
-pub(super) fn tells_drops(channel: &ChannelSettings) -> bool {
+/// Whether the channel can be told in words of what is no incident: dropped notices, other channels.
+pub(super) fn tells_in_words(channel: &ChannelSettings) -> bool {
     match channel.kind {
         ChannelKind::DingTalk(_) | ChannelKind::Log => true,
         ChannelKind::Webhook(_) | ChannelKind::Alertmanager(_) => false,

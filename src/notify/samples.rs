@@ -82,6 +82,7 @@ pub fn samples(now: Moment) -> Vec<Notice> {
         reason,
         time: now.wall,
         incidents: vec![incident],
+        channel: None,
     })
     .collect()
 }

@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::stage::{SECRET, Script, Stage, config, on_demand};
-use crate::support::wait::{PATIENCE, wait_for, wait_until};
+use crate::support::{
+    dingtalk::DingTalk,
+    wait::{PATIENCE, wait_for, wait_until},
+};
 
 const SENT: &str = "supervigil_notices_sent_total{channel=\"ops\"}";
 const UP: &str = "supervigil_channel_up{channel=\"ops\"}";
@@ -137,6 +140,31 @@ fn too_long_a_message_goes_out_with_less_in_it() {
         assert!(length(1) <= length(0));
         assert_ne!(messages[0]["uuid"], messages[1]["uuid"]);
     }
+}
+
+#[test]
+fn the_other_channel_is_told_of_a_dead_one() {
+    let night = DingTalk::start(&[]);
+    let mut stage = Stage::set(Script {
+        programs: &on_demand("broken", "exit 3 0", &[]),
+        more: &night.table("night", ""),
+        ..Script::default()
+    });
+    stage
+        .dingtalk
+        .script(&json!([{"errcode": 300_001, "errmsg": "token is not exist"}]));
+    stage.start("broken");
+    night.wait_until_shown("FATAL: broken");
+    let told = night.wait_until_shown("The channel ops takes no messages");
+    assert!(told.contains("token is not exist"), "{told}");
+    assert!(
+        !told.contains("access_token"),
+        "the address stays secret: {told}"
+    );
+    stage.supervigil.terminate();
+    stage.supervigil.start_again();
+    stage.dingtalk.wait_until_shown("FATAL: broken");
+    night.wait_until_shown("The channel ops takes messages again");
 }
 
 #[test]

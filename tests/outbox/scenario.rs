@@ -9,7 +9,7 @@ use supervigil::{
     notify::{Answer, Effect, Input, Outbox, Settings},
 };
 
-use crate::subjects::{START, moment, notice, place, robot, settings, verdict};
+use crate::subjects::{START, moment, notice, place, robot, settings, verdict, webhook};
 
 /// Plays the scenario and returns what happened.
 pub(crate) fn play(script: &str) -> String {
@@ -27,7 +27,8 @@ pub(crate) fn play(script: &str) -> String {
             words.clone().collect::<Vec<_>>().join(" ")
         )
         .unwrap();
-        player.event(words.next().unwrap(), words.next().unwrap_or_default());
+        let mut word = || words.next().unwrap_or_default();
+        player.event(word(), word(), word());
     }
     player.log
 }
@@ -45,10 +46,10 @@ struct Player {
     now: Timestamp,
     origin: Timestamp,
     serial: usize,
-    queued: BTreeMap<NoticeId, (String, Notice)>,
-    record: ChannelRecord,
-    /// The channel and the uuid of the message on its way.
-    in_flight: Option<(String, String)>,
+    queued: BTreeMap<(String, NoticeId), Notice>,
+    records: BTreeMap<String, ChannelRecord>,
+    /// The uuid of the message on its way, by channel.
+    in_flight: BTreeMap<String, String>,
     channels: Vec<String>,
     uuids: Vec<String>,
     log: String,
@@ -71,8 +72,8 @@ impl Player {
             origin: now,
             serial: 0,
             queued: BTreeMap::new(),
-            record: ChannelRecord::default(),
-            in_flight: None,
+            records: BTreeMap::new(),
+            in_flight: BTreeMap::new(),
             channels: vec!["ops".to_owned()],
             uuids: Vec::new(),
             log: String::new(),
@@ -95,9 +96,11 @@ impl Player {
         self.now = until;
     }
 
-    fn event(&mut self, event: &str, name: &str) {
+    /// `of` names a channel, where messages to several are on their way.
+    fn event(&mut self, event: &str, name: &str, of: &str) {
         let reason = match event {
             "opened" => NoticeReason::Opened,
+            "escalated" => NoticeReason::Escalated,
             "closed" => NoticeReason::Closed,
             "reminder" => NoticeReason::Reminder,
             "log" => {
@@ -107,7 +110,7 @@ impl Player {
                 return self.tell(Input::Incident(incident));
             }
             "answer" => {
-                let (channel, uuid) = self.in_flight.take().expect("nothing is on its way");
+                let (channel, uuid) = self.take_from_flight(of);
                 return self.tell(Input::Answered {
                     channel,
                     uuid,
@@ -117,6 +120,8 @@ impl Player {
             "restart" => return self.restart(name),
             "channels" => {
                 self.channels = name.split(',').map(str::to_owned).collect();
+                self.in_flight
+                    .retain(|channel, _| self.channels.contains(channel));
                 let now = moment(self.now, self.origin);
                 let effects = self.outbox.reconfigure(&self.settings(), now);
                 return self.perform(effects);
@@ -129,21 +134,39 @@ impl Player {
     }
 
     fn settings(&self) -> Settings {
-        settings(self.channels.iter().map(|name| robot(name, 16)).collect())
+        let channel = |name: &String| {
+            if name.starts_with("hook") {
+                webhook(name, 16)
+            } else {
+                robot(name, 16)
+            }
+        };
+        settings(self.channels.iter().map(channel).collect())
+    }
+
+    fn take_from_flight(&mut self, channel: &str) -> (String, String) {
+        let known = self.in_flight.remove_entry(channel);
+        known.unwrap_or_else(|| {
+            let only = self.in_flight.pop_first();
+            assert!(self.in_flight.is_empty(), "several are on their way");
+            only.expect("nothing is on its way")
+        })
     }
 
     /// Begins anew from what was written down; `name` is what the channel is called from here on.
     fn restart(&mut self, name: &str) {
-        self.in_flight = None;
+        self.in_flight.clear();
         self.origin = self.now;
         if !name.is_empty() {
             self.channels = vec![name.to_owned()];
         }
+        let queued = self.queued.iter();
+        let queued = queued.map(|((channel, _), notice)| (channel.clone(), notice.clone()));
         self.outbox = Outbox::new(
             &self.settings(),
             place(),
-            self.queued.values().cloned().collect(),
-            vec![self.record.clone()],
+            queued.collect(),
+            self.records.values().cloned().collect(),
             8,
             moment(self.now, self.origin),
         );
@@ -168,16 +191,16 @@ impl Player {
         match effect {
             Effect::Record(Record::NoticeQueued { channel, notice }) => {
                 let line = format!("queued {channel} {}", notice.id);
-                self.queued.insert(notice.id.clone(), (channel, notice));
+                self.queued.insert((channel, notice.id.clone()), notice);
                 line
             }
             Effect::Record(Record::NoticeDone { channel, id }) => {
-                self.queued.remove(&id);
-                format!("done {channel} {id}")
+                let line = format!("done {channel} {id}");
+                self.queued.remove(&(channel, id));
+                line
             }
             Effect::Record(Record::Channel(record)) => {
-                self.record = record;
-                let delivery = self.record.delivery.clone().map(|delivery| {
+                let delivery = record.delivery.as_ref().map(|delivery| {
                     let due = if delivery.retry_at.is_some() {
                         " waits"
                     } else {
@@ -189,16 +212,20 @@ impl Player {
                         delivery.attempts
                     )
                 });
-                format!(
-                    "record {}: {}, frozen {}",
-                    self.record.channel,
+                let line = format!(
+                    "record {}: {}, frozen {}{}",
+                    record.channel,
                     delivery.unwrap_or_else(|| "nothing on its way".to_owned()),
-                    self.record.frozen_until.is_some()
-                )
+                    record.frozen_until.is_some(),
+                    if record.broken { ", broken" } else { "" }
+                );
+                self.records.insert(record.channel.clone(), record);
+                line
             }
             Effect::Record(other) => panic!("{other:?}"),
             Effect::Send { channel, delivery } => {
-                self.in_flight = Some((channel.clone(), delivery.uuid.clone()));
+                self.in_flight
+                    .insert(channel.clone(), delivery.uuid.clone());
                 let ids: Vec<String> = delivery.notices.iter().map(ToString::to_string).collect();
                 let number = self.number(&delivery.uuid);
                 let lines = body_lines(&delivery.body);
@@ -243,7 +270,8 @@ impl Player {
 /// The text of a message, indented.
 fn body_lines(body: &str) -> String {
     let body: serde_json::Value = serde_json::from_str(body).unwrap();
-    let content = body["text"]["content"].as_str().unwrap();
+    // A webhook's body has no text.
+    let content = body["text"]["content"].as_str().unwrap_or_default();
     content
         .lines()
         .filter(|line| !line.is_empty())

@@ -65,6 +65,7 @@ pub(crate) fn notice(name: &str, reason: NoticeReason, serial: usize, time: Time
         reason,
         time,
         incidents: vec![incident],
+        channel: None,
     }
 }
 

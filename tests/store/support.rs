@@ -117,6 +117,7 @@ pub(crate) fn notice(id: &str, time: i64) -> Notice {
         reason: NoticeReason::Opened,
         time: at(time),
         incidents: vec![incident("01A", time)],
+        channel: None,
     }
 }
 
@@ -149,6 +150,7 @@ pub(crate) fn channel(name: &str, attempts: u32) -> ChannelRecord {
         sent_at: vec![at(-3), at(-2)],
         frozen_until: Some(at(60)),
         last_success_at: None,
+        broken: true,
     }
 }
 

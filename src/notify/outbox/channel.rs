@@ -8,7 +8,6 @@
 //! | Anew | an attempt was refused for sure, or more waits | its time has come: rendered anew -> Sending |
 
 use jiff::Timestamp;
-use ulid::Ulid;
 
 use super::{
     Effect,
@@ -35,6 +34,10 @@ pub(super) enum Phase {
     Anew { at: Moment },
 }
 
+/// The part of `max_per_minute` that only escalations may use: whatever fills the minute, that a thing
+/// got worse still goes out.
+const ESCALATIONS_SHARE: u32 = 4;
+
 /// A channel's whole state.
 #[derive(Debug)]
 pub(super) struct Channel {
@@ -50,6 +53,8 @@ pub(super) struct Channel {
     /// Why the last attempt failed.
     pub(super) error: Option<String>,
     pub(super) last_success_at: Option<Timestamp>,
+    /// Whether somebody has to mend it, which the other channels were told.
+    pub(super) broken: bool,
     /// Whether notices waited that the delivery on its way had no room for.
     pub(super) has_rest: bool,
     /// Notices dropped since the last message that told of it, and since when.
@@ -70,6 +75,7 @@ impl Channel {
             signed_again: false,
             error: None,
             last_success_at: None,
+            broken: false,
             has_rest: false,
             untold: None,
             telling: 0,
@@ -81,18 +87,22 @@ impl Channel {
     }
 
     /// Whether the channel is told such notices.
-    pub(super) fn wants(&self, notice: &Notice) -> bool {
+    fn wants(&self, notice: &Notice) -> bool {
         let severity = notice.severity();
-        severity != Severity::None && self.settings.severities.contains(&severity)
+        let understands = notice.channel.is_none() || compose::tells_in_words(&self.settings);
+        understands && severity != Severity::None && self.settings.severities.contains(&severity)
     }
 
-    /// Queues a notice.
-    pub(super) fn push(&mut self, notice: Notice, now: Moment, effects: &mut Vec<Effect>) {
+    /// Queues a notice, where the channel is told such.
+    pub(super) fn offer(&mut self, notice: &Notice, now: Moment, effects: &mut Vec<Effect>) {
+        if !self.wants(notice) {
+            return;
+        }
         effects.push(Effect::Record(Record::NoticeQueued {
             channel: self.name().to_owned(),
             notice: notice.clone(),
         }));
-        self.queue.push(notice, now);
+        self.queue.push(notice.clone(), now);
         let carried = self.carried().unwrap_or_default().to_vec();
         if let Some(spared) = self.queue.overflow(&carried) {
             self.dropped(vec![spared], "overflow", now, effects);
@@ -183,6 +193,7 @@ impl Channel {
             sent_at: self.pace.sent_at(),
             frozen_until: self.pace.frozen_until(),
             last_success_at: self.last_success_at,
+            broken: self.broken,
         }))
     }
 
@@ -201,7 +212,7 @@ impl Channel {
             count,
             reason,
         });
-        if compose::tells_drops(&self.settings) {
+        if compose::tells_in_words(&self.settings) {
             let (before, since) = self.untold.unwrap_or((0, now));
             self.untold = Some((before + count, since));
         }
@@ -252,7 +263,18 @@ impl Channel {
                 after_last.map_or(after_wait, |after_last| later(after_wait, after_last))
             }
         };
-        Some(self.pace.earliest(at, self.settings.max_per_minute))
+        Some(self.pace.earliest(at, self.allowance()))
+    }
+
+    /// Messages in any minute. While an escalation waits there is room for it, and for what has to go
+    /// out before it.
+    pub(super) fn allowance(&self) -> u32 {
+        let most = self.settings.max_per_minute;
+        if self.queue.has_escalation() {
+            most
+        } else {
+            most - most / ESCALATIONS_SHARE
+        }
     }
 
     /// Since when something is to be told.
@@ -266,8 +288,7 @@ impl Channel {
 
     /// Everything that waits as one message, or as much of it as fits.
     fn render(&mut self, surroundings: &mut Surroundings, now: Moment) -> Delivery {
-        let millis = u64::try_from(now.wall.as_millisecond()).unwrap_or_default();
-        let uuid = Ulid::from_parts(millis, surroundings.rng.u128(..)).to_string();
+        let uuid = surroundings.ulid(now);
         let notices = self.queue.notices();
         self.telling = self.untold.map_or(0, |(count, _)| count);
         let composed = compose::compose(

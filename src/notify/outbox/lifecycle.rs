@@ -21,6 +21,7 @@ impl Channel {
     pub(super) fn restore(&mut self, record: &ChannelRecord, now: Moment) {
         self.pace = Pace::restore(&record.sent_at, record.frozen_until, now);
         self.last_success_at = record.last_success_at;
+        self.broken = record.broken;
         if let Some(delivery) = record.delivery.clone() {
             let at = delivery.retry_at.map_or(now, |at| {
                 now.after(at.duration_since(now.wall).try_into().unwrap_or_default())

@@ -29,7 +29,8 @@ use super::{
     settings::{ChannelSettings, Settings},
 };
 use crate::model::{
-    ChannelRecord, ChannelView, Delivery, Incident, Moment, Notice, NoticeId, Record,
+    ChannelRecord, ChannelTrouble, ChannelView, Delivery, Incident, Moment, Notice, NoticeId,
+    NoticeReason, Record,
 };
 use channel::Channel;
 use surroundings::Surroundings;
@@ -186,9 +187,7 @@ impl Outbox {
         match input {
             Input::Notice(notice) => {
                 for channel in &mut self.channels {
-                    if channel.wants(&notice) {
-                        channel.push(notice.clone(), now, &mut effects);
-                    }
+                    channel.offer(&notice, now, &mut effects);
                 }
             }
             Input::Incident(incident) => {
@@ -202,8 +201,11 @@ impl Outbox {
                 answer,
             } => {
                 let channel = self.channels.iter_mut().find(|it| it.name() == name);
-                if let Some(channel) = channel {
-                    channel.answered(&uuid, answer, &mut self.surroundings.rng, now, &mut effects);
+                let rng = &mut self.surroundings.rng;
+                let news = channel
+                    .and_then(|channel| channel.answered(&uuid, answer, rng, now, &mut effects));
+                if let Some(trouble) = news {
+                    self.tell_others(trouble, now, &mut effects);
                 }
             }
             Input::Wake => {}
@@ -225,6 +227,25 @@ impl Outbox {
     /// The channels as they are shown, in the order of the configuration.
     pub fn views(&self) -> Vec<ChannelView> {
         self.channels.iter().map(Channel::view).collect()
+    }
+
+    /// Tells all other channels that one needs mending, or is mended.
+    fn tell_others(&mut self, trouble: ChannelTrouble, now: Moment, effects: &mut Vec<Effect>) {
+        let notice = Notice {
+            id: NoticeId(self.surroundings.ulid(now)),
+            reason: if trouble.why.is_some() {
+                NoticeReason::Opened
+            } else {
+                NoticeReason::Closed
+            },
+            time: now.wall,
+            incidents: Vec::new(),
+            channel: Some(trouble.clone()),
+        };
+        let others = self.channels.iter_mut();
+        for channel in others.filter(|channel| channel.name() != trouble.name) {
+            channel.offer(&notice, now, effects);
+        }
     }
 
     /// Sends what is due, drops what is too old.

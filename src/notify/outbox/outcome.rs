@@ -13,6 +13,8 @@
 //! | `rejected` | dropped |
 //! | `refused` | 1 s to 10 min, soon with less detail |
 //!
+//! At the first `misconfigured` or `dead` the other channels are told, and again when it is mended.
+//!
 //! "Rendered anew" holds only where no earlier attempt of the same bytes may have arrived; else a
 //! refusal of this attempt says nothing of that one, and the bytes stay. A refusal for what is in the
 //! bytes says it of every attempt.
@@ -27,7 +29,7 @@ use super::{
     pace::Backoff,
 };
 use crate::{
-    model::{Delivery, Moment},
+    model::{ChannelTrouble, Delivery, Moment},
     notify::{
         answer::{Answer, Verdict},
         compose::Limits,
@@ -53,7 +55,8 @@ const DEAD: Duration = Duration::from_secs(600);
 const REFUSALS_BEFORE_BREVITY: u32 = 3;
 
 impl Channel {
-    /// Takes the answer to the delivery under way; one to any other is out of date.
+    /// Takes the answer to the delivery under way; one to any other is out of date. Returns what the
+    /// other channels are to be told of this one.
     pub(super) fn answered(
         &mut self,
         uuid: &str,
@@ -61,20 +64,49 @@ impl Channel {
         rng: &mut Rng,
         now: Moment,
         effects: &mut Vec<Effect>,
-    ) {
+    ) -> Option<ChannelTrouble> {
         let delivery = match std::mem::replace(&mut self.phase, Phase::Idle) {
             Phase::Sending(delivery) if delivery.uuid == uuid => delivery,
             other
             @ (Phase::Idle | Phase::Sending(_) | Phase::Again { .. } | Phase::Anew { .. }) => {
                 self.phase = other;
-                return;
+                return None;
             }
         };
+        let news = self.news(&answer);
         if answer.verdict == Verdict::Taken {
             self.taken(delivery, now, effects);
         } else {
             self.failed(answer, delivery, rng, now, effects);
         }
+        news
+    }
+
+    /// Notes whether the channel needs somebody to mend it; what changed of that.
+    fn news(&mut self, answer: &Answer) -> Option<ChannelTrouble> {
+        let broken = match answer.verdict {
+            Verdict::Taken => false,
+            Verdict::Dead | Verdict::Misconfigured => true,
+            Verdict::Clock => self.signed_again,
+            Verdict::TimedOut
+            | Verdict::ConnectionLost
+            | Verdict::ServerError
+            | Verdict::Busy
+            | Verdict::Unreadable
+            | Verdict::Unreachable
+            | Verdict::Throttled
+            | Verdict::Quota
+            | Verdict::Blocked
+            | Verdict::TooLong
+            | Verdict::Content
+            | Verdict::Rejected
+            | Verdict::Refused => return None,
+        };
+        let was_broken = std::mem::replace(&mut self.broken, broken);
+        (broken != was_broken).then(|| ChannelTrouble {
+            name: self.name().to_owned(),
+            why: broken.then(|| answer.detail.clone()),
+        })
     }
 
     fn taken(&mut self, delivery: Delivery, now: Moment, effects: &mut Vec<Effect>) {
@@ -116,7 +148,7 @@ impl Channel {
         let goes_on = self.plan(verdict, delivery, rng, now);
         let again_at = match &self.phase {
             Phase::Again { at, .. } | Phase::Anew { at } => {
-                Some(self.pace.earliest(*at, self.settings.max_per_minute))
+                Some(self.pace.earliest(*at, self.allowance()))
             }
             Phase::Idle | Phase::Sending(_) => None,
         };

@@ -1,10 +1,13 @@
 //! The notices that wait for one channel.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 
-use crate::model::{Incident, Moment, Notice, NoticeId, NoticeReason};
+use crate::model::{Incident, IncidentId, Moment, Notice, NoticeId, NoticeReason};
 
 /// The most notices that wait for one channel: a host has some hundreds of programs at most, and each
 /// has one open incident; beyond that lies a receiver that has been gone for hours.
@@ -125,9 +128,25 @@ impl Queue {
         }
     }
 
-    /// What waits, oldest first.
+    /// What waits, oldest first; but before all of it what there is to tell of incidents that got
+    /// worse, in its own order.
     pub(super) fn notices(&self) -> Vec<&Notice> {
-        self.waiting.iter().map(|waiting| &waiting.notice).collect()
+        let escalated: BTreeSet<_> = self.escalations().flat_map(incidents).collect();
+        let waiting = self.waiting.iter().map(|waiting| &waiting.notice);
+        let (mut first, rest): (Vec<_>, Vec<_>) =
+            waiting.partition(|notice| incidents(notice).any(|id| escalated.contains(id)));
+        first.extend(rest);
+        first
+    }
+
+    /// Whether the news waits that something got worse.
+    pub(super) fn has_escalation(&self) -> bool {
+        self.escalations().next().is_some()
+    }
+
+    fn escalations(&self) -> impl Iterator<Item = &Notice> {
+        let waiting = self.waiting.iter().map(|waiting| &waiting.notice);
+        waiting.filter(|notice| notice.reason == NoticeReason::Escalated)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -162,4 +181,8 @@ impl Queue {
             .map(|waiting| waiting.notice.id)
             .collect()
     }
+}
+
+fn incidents(notice: &Notice) -> impl Iterator<Item = &IncidentId> {
+    notice.incidents.iter().map(|incident| &incident.id)
 }

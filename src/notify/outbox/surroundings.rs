@@ -3,8 +3,12 @@
 use std::time::Duration;
 
 use fastrand::Rng;
+use ulid::Ulid;
 
-use crate::notify::{place::Place, settings::Settings, text::Voice};
+use crate::{
+    model::Moment,
+    notify::{place::Place, settings::Settings, text::Voice},
+};
 
 /// The voice, the grouping, the chance.
 #[derive(Debug)]
@@ -30,6 +34,12 @@ impl Surroundings {
             group_interval: settings.group_interval,
             rng,
         }
+    }
+
+    /// An identity that sorts by the time of its making.
+    pub(super) fn ulid(&mut self, now: Moment) -> String {
+        let millis = u64::try_from(now.wall.as_millisecond()).unwrap_or_default();
+        Ulid::from_parts(millis, self.rng.u128(..)).to_string()
     }
 
     pub(super) fn reconfigure(&mut self, settings: &Settings) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::words::{Clock, CodeMeaning, Ending, Label, SignalMeaning, Words, largest_units};
-use crate::model::{Incident, Kind, Next, Outcome, ProcessState};
+use crate::model::{ChannelTrouble, Incident, Kind, Next, Outcome, ProcessState};
 
 /// The words of English.
 #[derive(Debug)]
@@ -201,6 +201,25 @@ impl Words for En {
 
     fn dropped_title(&self) -> &'static str {
         "Notices were not delivered"
+    }
+
+    fn channel(&self, trouble: &ChannelTrouble) -> String {
+        let name = &trouble.name;
+        match &trouble.why {
+            Some(why) => format!(
+                "⚠ The channel {name} takes no messages until somebody mends it: {why}. Its messages \
+                 are kept for a day."
+            ),
+            None => format!("✅ The channel {name} takes messages again."),
+        }
+    }
+
+    fn channel_title(&self, trouble: &ChannelTrouble) -> String {
+        let name = &trouble.name;
+        match &trouble.why {
+            Some(_) => format!("Channel {name} takes no messages"),
+            None => format!("Channel {name} takes messages again"),
+        }
     }
 }
 

@@ -1,10 +1,10 @@
-//! Notices -> the incidents that they are about, each once, the worst first.
+//! Notices -> the incidents that they are about, each once, the worst first; and the channels.
 
 use std::cmp::Reverse;
 
 use jiff::Timestamp;
 
-use crate::model::{Incident, Notice, NoticeReason};
+use crate::model::{ChannelTrouble, Incident, Notice, NoticeReason};
 
 /// One incident, with everything that the notices of one message say about it.
 #[derive(Debug, Clone)]
@@ -58,6 +58,20 @@ pub(super) fn of<'a>(notices: &[&'a Notice]) -> Vec<Item<'a>> {
         )
     });
     items
+}
+
+/// The channels that `notices` (oldest first) are about, each as the last of them has it; those that
+/// need mending come first.
+pub(super) fn channels<'a>(notices: &[&'a Notice]) -> Vec<&'a ChannelTrouble> {
+    let mut latest: Vec<&ChannelTrouble> = Vec::new();
+    for trouble in notices.iter().filter_map(|notice| notice.channel.as_ref()) {
+        match latest.iter_mut().find(|known| known.name == trouble.name) {
+            Some(known) => *known = trouble,
+            None => latest.push(trouble),
+        }
+    }
+    latest.sort_by_key(|trouble| trouble.why.is_none());
+    latest
 }
 
 fn first<'a>(notice: &'a Notice, incident: &'a Incident) -> Item<'a> {

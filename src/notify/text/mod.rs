@@ -79,7 +79,8 @@ impl Message {
 /// Puts a subject into words.
 pub(super) fn compose(subject: &Subject<'_>, voice: &Voice) -> Message {
     let items = items::of(subject.notices);
-    let writer = writer::Writer::new(voice.words(), &voice.place, &items);
+    let channels = items::channels(subject.notices);
+    let writer = writer::Writer::new(voice.words(), &voice.place, &items, &channels);
     let ringing = || items.iter().filter(|item| item.rings());
     Message {
         title: writer.title(subject.dropped),

@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use super::{Message, Subject, compose};
 use crate::{
     model::{
-        Exit, Incident, IncidentId, Kind, Next, Notice, NoticeId, NoticeReason, Outcome,
-        ProcessState, ProgramName, ServerName, Severity,
+        ChannelTrouble, Exit, Incident, IncidentId, Kind, Next, Notice, NoticeId, NoticeReason,
+        Outcome, ProcessState, ProgramName, ServerName, Severity,
     },
     notify::{
         Language,
@@ -61,6 +61,7 @@ fn notice(reason: NoticeReason, time: i64, incidents: Vec<Incident>) -> Notice {
         reason,
         time: at(time),
         incidents,
+        channel: None,
     }
 }
 
@@ -311,6 +312,28 @@ fn durations_show_their_two_largest_units() {
         (90_061, "1 d 1 h"),
     ] {
         assert_eq!(words.duration(Duration::from_secs(seconds)), expected);
+    }
+}
+
+#[test]
+fn another_channel_is_told_of_in_its_last_state() {
+    let told = |name: &str, why: Option<&str>, time| Notice {
+        channel: Some(ChannelTrouble {
+            name: name.to_owned(),
+            why: why.map(ToOwned::to_owned),
+        }),
+        ..notice(NoticeReason::Opened, time, Vec::new())
+    };
+    let notices = [
+        told("ops", Some("DingTalk refused the message"), 0),
+        told("night", Some("the webhook answered HTTP 410"), 1),
+        told("ops", None, 2),
+    ];
+    for language in [Language::En, Language::Zh] {
+        let message = render(language, &notices, 0);
+        assert!(!message.mentions);
+        let shown = format!("{}\n---\n{}", message.title, message.markdown());
+        insta::assert_snapshot!(format!("channels_{language:?}"), shown);
     }
 }
 

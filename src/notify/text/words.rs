@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::model::{Exit, Incident, Kind, Outcome};
+use crate::model::{ChannelTrouble, Exit, Incident, Kind, Outcome};
 
 /// The words of one language. Every table is exhaustive: what the model can say, each language can.
 pub(super) trait Words {
@@ -46,6 +46,10 @@ pub(super) trait Words {
     fn dropped(&self, count: usize) -> String;
     /// The title of a message about nothing but dropped notices.
     fn dropped_title(&self) -> &'static str;
+    /// Another channel needs somebody to mend it, or is mended.
+    fn channel(&self, trouble: &ChannelTrouble) -> String;
+    /// The title of a message about nothing but that.
+    fn channel_title(&self, trouble: &ChannelTrouble) -> String;
 }
 
 /// The named values of a message.

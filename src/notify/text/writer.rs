@@ -11,7 +11,7 @@ use super::{
     words::{Clock, Ending, Label, Words},
 };
 use crate::{
-    model::{Incident, Kind, NoticeReason, Outcome, Severity},
+    model::{ChannelTrouble, Incident, Kind, NoticeReason, Outcome, Severity},
     notify::place::Place,
 };
 
@@ -23,13 +23,19 @@ pub(super) struct Writer<'a> {
     words: &'static dyn Words,
     place: &'a Place,
     items: &'a [Item<'a>],
+    channels: &'a [&'a ChannelTrouble],
     /// Whether names need the supervisord's name with them.
     several_servers: bool,
 }
 
 impl<'a> Writer<'a> {
-    /// For these incidents, the worst first.
-    pub(super) fn new(words: &'static dyn Words, place: &'a Place, items: &'a [Item<'a>]) -> Self {
+    /// For these incidents, the worst first, and these channels.
+    pub(super) fn new(
+        words: &'static dyn Words,
+        place: &'a Place,
+        items: &'a [Item<'a>],
+        channels: &'a [&'a ChannelTrouble],
+    ) -> Self {
         let first = items.first().map(|item| &item.incident.server);
         let several_servers = items
             .iter()
@@ -38,16 +44,18 @@ impl<'a> Writer<'a> {
             words,
             place,
             items,
+            channels,
             several_servers,
         }
     }
 
     /// The short fact: the worst incident, and how many more there are.
     pub(super) fn title(&self, dropped: usize) -> String {
-        let (fact, more) = match self.items {
-            [] if dropped > 0 => (self.words.dropped_title().to_owned(), 0),
-            [] => (String::new(), 0),
-            [worst, rest @ ..] => (self.fact(worst), rest.len()),
+        let (fact, more) = match (self.items, self.channels) {
+            ([], [channel, rest @ ..]) => (self.words.channel_title(channel), rest.len()),
+            ([], []) if dropped > 0 => (self.words.dropped_title().to_owned(), 0),
+            ([], []) => (String::new(), 0),
+            ([worst, rest @ ..], _) => (self.fact(worst), rest.len()),
         };
         let more = if more > 0 {
             self.words.and_more(more)
@@ -64,6 +72,9 @@ impl<'a> Writer<'a> {
             [item] => self.single(item, subject.brevity),
             items => self.several(items, subject),
         };
+        for channel in self.channels {
+            blocks.push(Block::Paragraph(self.words.channel(channel)));
+        }
         if subject.dropped > 0 {
             blocks.push(Block::Paragraph(self.words.dropped(subject.dropped)));
         }

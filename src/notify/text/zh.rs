@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::words::{Clock, CodeMeaning, Ending, Label, SignalMeaning, Words, largest_units};
-use crate::model::{Incident, Kind, Next, Outcome, ProcessState};
+use crate::model::{ChannelTrouble, Incident, Kind, Next, Outcome, ProcessState};
 
 /// The words of Chinese.
 #[derive(Debug)]
@@ -192,6 +192,24 @@ impl Words for Zh {
 
     fn dropped_title(&self) -> &'static str {
         "有通知没能送达"
+    }
+
+    fn channel(&self, trouble: &ChannelTrouble) -> String {
+        let name = &trouble.name;
+        match &trouble.why {
+            Some(why) => {
+                format!("⚠ 通道 {name} 收不到消息，需要人工处理：{why}。发往它的通知保留一天。")
+            }
+            None => format!("✅ 通道 {name} 恢复接收消息。"),
+        }
+    }
+
+    fn channel_title(&self, trouble: &ChannelTrouble) -> String {
+        let name = &trouble.name;
+        match &trouble.why {
+            Some(_) => format!("通道 {name} 收不到消息"),
+            None => format!("通道 {name} 恢复接收消息"),
+        }
     }
 }
 
