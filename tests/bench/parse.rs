@@ -74,8 +74,8 @@ fn answer() -> String {
 fn write_program(body: &mut String, number: usize) {
     let text = |text: String| format!("<string>{text}</string>");
     let int = |number: usize| format!("<int>{number}</int>");
-    let name = format!("es_node_{number:04}");
-    let log = text(format!("/var/log/supervisor/{name}-stdout.log"));
+    let name = format!("node_{number:04}");
+    let log = text(format!("/var/log/{name}.log"));
     let start = 1_795_400_000 + number;
     for (member, value) in [
         ("name", text(name.clone())),
@@ -89,10 +89,7 @@ fn write_program(body: &mut String, number: usize) {
         ("exitstatus", int(0)),
         ("logfile", log.clone()),
         ("stdout_logfile", log),
-        (
-            "stderr_logfile",
-            text(format!("/var/log/supervisor/{name}-stderr.log")),
-        ),
+        ("stderr_logfile", text(format!("/var/log/{name}.err"))),
         ("pid", int(10_000 + number)),
         (
             "description",

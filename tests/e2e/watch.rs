@@ -1,8 +1,11 @@
 //! `supervigil watch`.
 
 use std::{
-    io::{BufRead as _, BufReader, Lines},
-    process::{Child, ChildStdout, Command, Stdio},
+    io::{BufRead as _, BufReader},
+    process::{Child, Command, Stdio},
+    sync::mpsc::{self, Receiver},
+    thread,
+    time::Duration,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -13,14 +16,18 @@ use crate::support::{
     leash::end,
     programs,
     supervisord::{Release, Supervisord},
+    wait::PATIENCE,
 };
+
+/// How long a transition that `watch` sees may take to be printed: many polls.
+const SOON: Duration = Duration::from_secs(2);
 
 crate::each_release!(it_prints_transitions_as_they_happen);
 
 /// A running `watch`. It ends with this value.
 struct Watch {
     child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
+    lines: Receiver<String>,
     _folder: tempfile::TempDir,
 }
 
@@ -37,7 +44,13 @@ impl Watch {
             .stdout(Stdio::piped())
             .spawn()
             .expect("it runs");
-        let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+        let output = BufReader::new(child.stdout.take().expect("its output")).lines();
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            output
+                .map_while(Result::ok)
+                .try_for_each(|line| sender.send(line))
+        });
         Self {
             child,
             lines,
@@ -45,14 +58,27 @@ impl Watch {
         }
     }
 
-    /// The next transition of a program to a state.
-    fn next(&mut self, program: &str, to: &str) -> Value {
+    /// The next transition of a program to a state; none where nothing was printed for so long.
+    fn next_within(&self, deadline: Duration, program: &str, to: &str) -> Option<Value> {
         loop {
-            let line = self.lines.next().expect("it goes on").expect("text");
+            let line = self.lines.recv_timeout(deadline).ok()?;
             let transition: Value = serde_json::from_str(&line).expect("JSON in each line");
             if transition["name"] == program && transition["to"] == to {
-                return transition;
+                return Some(transition);
             }
+        }
+    }
+
+    /// The first transition of a program to STOPPED, which is stopped until `watch` has seen it: what
+    /// is stopped before its first look is no transition.
+    fn first_stop(&self, supervisord: &Supervisord, program: &str) -> Value {
+        loop {
+            supervisord.call("supervisor.stopProcess", &[program]);
+            if let Some(stop) = self.next_within(SOON, program, "STOPPED") {
+                return stop;
+            }
+            supervisord.call("supervisor.startProcess", &[program]);
+            supervisord.wait_for_state(program, "RUNNING");
         }
     }
 }
@@ -74,23 +100,8 @@ fn it_prints_transitions_as_they_happen(release: Release) {
     let supervisord = Supervisord::start(release, &sections);
     supervisord.wait_for_state("web", "RUNNING");
     let mut watch = Watch::start(&supervisord);
-    // It is there once it tells of something: before, there is nothing to wait for but that.
-    let feeder = std::thread::scope(|scope| {
-        let nudge = scope.spawn(|| {
-            let mut rounds = 0;
-            while rounds < 3 {
-                supervisord.call("supervisor.stopProcess", &["web"]);
-                crate::support::wait::let_pass(500);
-                supervisord.call("supervisor.startProcess", &["web"]);
-                crate::support::wait::let_pass(500);
-                rounds += 1;
-            }
-        });
-        let stop = watch.next("web", "STOPPED");
-        nudge.join().expect("it ends");
-        stop
-    });
-    assert_eq!(feeder["cause"], "operator");
+    let stop = watch.first_stop(&supervisord, "web");
+    assert_eq!(stop["cause"], "operator");
     let mut wanted = vec![
         "time",
         "server",
@@ -107,10 +118,11 @@ fn it_prints_transitions_as_they_happen(release: Release) {
         "spawn_error",
     ];
     wanted.sort_unstable();
-    assert_eq!(keys(&feeder), wanted);
+    assert_eq!(keys(&stop), wanted);
 
     supervisord.call("supervisor.startProcess", &["job"]);
-    let death = watch.next("job", "EXITED");
+    let death = watch.next_within(PATIENCE, "job", "EXITED");
+    let death = death.expect("the death is printed");
     assert_eq!(death["from"], "RUNNING");
     assert_eq!(death["exit"], json!({"code": 3}));
     assert_eq!(
