@@ -4,6 +4,7 @@
 //! forms in which it is written down. It decides nothing: what follows from a value is the business
 //! of the floors above. Nothing here reads a clock, does I/O or is asynchronous.
 
+mod hint;
 mod incident;
 mod moment;
 mod name;
@@ -14,6 +15,7 @@ mod snapshot;
 mod state;
 mod transition;
 
+pub use hint::{Feed, PidNews, ProgramEvent, Telling};
 pub use incident::{Incident, IncidentId, IncidentView, Kind, Next, Outcome, Severity};
 pub use moment::Moment;
 pub use name::{ProgramKey, ProgramName, ServerName};

@@ -22,6 +22,33 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// The exit of a wait status, as wait(2) of Linux gives it: the code in the second byte, or the
+    /// signal in the low seven bits and the core dump's flag above them. None for a process that has
+    /// not ended.
+    pub fn of_wait_status(status: i32) -> Option<Self> {
+        match status & 0x7f {
+            0 => Some(Self::Code((status >> 8) & 0xff)),
+            0x7f => None,
+            number => Some(Self::Signal {
+                number,
+                core_dumped: status & 0x80 != 0,
+            }),
+        }
+    }
+
+    /// The exit by a signal of that name: `SIGKILL`, or `SIG35` for one that has none.
+    pub fn of_signal_name(name: &str, core_dumped: bool) -> Option<Self> {
+        let known = SIGNALS.iter().find(|(_, known)| *known == name);
+        let number = match known {
+            Some((number, _)) => *number,
+            None => name.strip_prefix("SIG")?.parse().ok()?,
+        };
+        Some(Self::Signal {
+            number,
+            core_dumped,
+        })
+    }
+
     /// The name of the signal (`SIGKILL`), where it is known.
     pub fn signal_name(self) -> Option<&'static str> {
         match self {
@@ -145,18 +172,7 @@ impl<'de> Deserialize<'de> for Exit {
         match (written.code, written.signal) {
             (Some(code), None) => Ok(Self::Code(code)),
             (None, Some(name)) if name == UNKNOWN_SIGNAL => Ok(Self::UnknownSignal),
-            (None, Some(name)) => SIGNALS
-                .iter()
-                .find(|(_, known)| *known == name)
-                .map(|(number, _)| *number)
-                .or_else(|| {
-                    name.strip_prefix("SIG")
-                        .and_then(|number| number.parse().ok())
-                })
-                .map(|number| Self::Signal {
-                    number,
-                    core_dumped: written.core_dumped,
-                })
+            (None, Some(name)) => Self::of_signal_name(&name, written.core_dumped)
                 .ok_or_else(|| serde::de::Error::custom(format_args!("unknown signal {name:?}"))),
             (None, None) | (Some(_), Some(_)) => Err(serde::de::Error::custom(
                 "an exit is either a code or a signal",

@@ -1,0 +1,107 @@
+//! What is heard beside the polls: supervisord's own account, and the kernel's word on a pid.
+//!
+//! A hint never changes anything by itself. It makes supervigil look at the program, and it may know
+//! what no look shows: an exit code, a signal, a life that began and ended between two looks.
+
+use std::sync::Arc;
+
+use super::Exit;
+
+/// A feed that brings hints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Feed {
+    /// supervisord's main log, followed over HTTP.
+    Log,
+    /// A pidfd for each live process.
+    Pidfd,
+    /// The events that supervisord hands to its listeners.
+    Listener,
+}
+
+impl Feed {
+    /// The name in labels and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Log => "log",
+            Self::Pidfd => "pidfd",
+            Self::Listener => "listener",
+        }
+    }
+}
+
+/// What supervisord says of itself and its programs, one thing at a time, in the order in which it
+/// happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Telling {
+    /// Something happened to a program.
+    Program {
+        /// The program's group; the main log does not tell it.
+        group: Option<Arc<str>>,
+        /// Its own name.
+        name: Arc<str>,
+        /// What.
+        event: ProgramEvent,
+    },
+    /// A program could not be spawned; which one is not told.
+    SpawnFailed {
+        /// supervisord's words.
+        why: String,
+    },
+    /// A group of programs was added, removed or made anew.
+    GroupsChanged,
+    /// supervisord has started.
+    Started,
+    /// supervisord ends, or loads its configuration anew.
+    Stopping,
+}
+
+/// Something that happened to a program, as supervisord tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProgramEvent {
+    /// It is being started. Its listeners are not told the pid.
+    Spawned {
+        /// The process.
+        pid: Option<u32>,
+    },
+    /// It has been up for `startsecs`. The main log does not tell the pid.
+    Running {
+        /// The process.
+        pid: Option<u32>,
+    },
+    /// It ended by itself. The main log does not tell the pid, and listeners are not told how.
+    Exited {
+        /// The process.
+        pid: Option<u32>,
+        /// How.
+        exit: Option<Exit>,
+        /// Whether its configuration expects that.
+        expected: bool,
+    },
+    /// It is being stopped. The main log does not tell.
+    Stopping {
+        /// The process.
+        pid: Option<u32>,
+    },
+    /// It ended because somebody stopped it.
+    Stopped {
+        /// The process.
+        pid: Option<u32>,
+        /// How.
+        exit: Option<Exit>,
+    },
+    /// It failed to start. The main log tells of an end alone.
+    Backoff,
+    /// supervisord gave up on it.
+    GaveUp,
+}
+
+/// What the kernel says of a process that was watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PidNews {
+    /// It is proved to be the program's process, and watched from here on.
+    Watched,
+    /// It is dead; how it ended is not known yet.
+    Dead,
+    /// How it ended; none where the kernel does not tell. It is dead.
+    Ended(Option<Exit>),
+}
