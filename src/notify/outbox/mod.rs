@@ -38,10 +38,6 @@ use surroundings::Surroundings;
 pub use queue::QUEUE_MAX;
 
 /// What the outbox is told.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "inputs live for one turn of the loop"
-)]
 #[derive(Debug, Clone)]
 pub enum Input {
     /// There is something to tell.
@@ -231,6 +227,7 @@ impl Outbox {
 
     /// Tells all other channels that one needs mending, or is mended.
     fn tell_others(&mut self, trouble: ChannelTrouble, now: Moment, effects: &mut Vec<Effect>) {
+        let name = trouble.name.clone();
         let notice = Notice {
             id: NoticeId(self.surroundings.ulid(now)),
             reason: if trouble.why.is_some() {
@@ -240,10 +237,10 @@ impl Outbox {
             },
             time: now.wall,
             incidents: Vec::new(),
-            channel: Some(trouble.clone()),
+            channel: Some(trouble),
         };
         let others = self.channels.iter_mut();
-        for channel in others.filter(|channel| channel.name() != trouble.name) {
+        for channel in others.filter(|channel| channel.name() != name) {
             channel.offer(&notice, now, effects);
         }
     }
