@@ -132,10 +132,13 @@ async fn shows_its_programs(client: &Client) {
     assert_eq!(quit.spawn_error, "Bad exit code 3");
 
     let asked = [quit.program.clone(), ProgramName::new("no", "such")];
-    let [found, missing] = <[_; 2]>::try_from(client.processes(&asked).await.unwrap()).unwrap();
-    assert_eq!(found.unwrap().stop, quit.stop);
-    assert_eq!(missing.unwrap_err().code, FaultCode::BadName);
-    assert_eq!(client.processes(&[]).await.unwrap(), []);
+    let look = client.look(&asked).await.unwrap();
+    assert_eq!(look.supervisord, client.pid().await.unwrap());
+    let [(found, there), (missing, nothing)] = <[_; 2]>::try_from(look.programs).unwrap();
+    assert_eq!([found, missing], asked);
+    assert_eq!(there.unwrap().stop, quit.stop);
+    assert_eq!(nothing, None);
+    assert_eq!(client.look(&[]).await.unwrap().programs, []);
 }
 
 #[cfg(test)]

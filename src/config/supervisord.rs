@@ -44,6 +44,7 @@ pub(super) fn for_engine(servers: &[Settings], environment: &Environment) -> Vec
     servers
         .iter()
         .map(|server| ServerSettings {
+            poll_interval: server.poll_interval,
             name: server.name.clone(),
             must_answer: !matches!(server.endpoint, Endpoint::Search(_)),
             itself: parent

@@ -48,6 +48,7 @@ impl Turn {
                 Todo::Outbox(effect) => deliveries.push(effect),
             }
         }
+        self.watch_pids();
         self.write_down(records).await;
         for effect in actions {
             self.act(effect);
@@ -113,7 +114,7 @@ impl Turn {
                 let Some(watched) = self.servers.get(&key.server) else {
                     return;
                 };
-                let (client, clock) = (watched.client.clone(), self.parts.clock);
+                let (client, clock) = (watched.watching.client.clone(), self.parts.clock);
                 let program = key.program.clone();
                 self.send_out(
                     async move { errand::start(&client, clock, &program, state, start).await },
@@ -126,7 +127,7 @@ impl Turn {
                 let Some(watched) = self.servers.get(&key.server).filter(|_| lines > 0) else {
                     return;
                 };
-                let client = watched.client.clone();
+                let client = watched.watching.client.clone();
                 let redact = self.config.notify.redact.clone();
                 let program = key.program.clone();
                 self.send_out(
@@ -141,7 +142,18 @@ impl Turn {
                     },
                 );
             }
+            Effect::Look { server, programs } => {
+                if let Some(watched) = self.servers.get_mut(&server) {
+                    watched.watching.look(programs);
+                }
+            }
+            Effect::PollNow { server } => {
+                if let Some(watched) = self.servers.get(&server) {
+                    watched.watching.poll_now();
+                }
+            }
             Effect::AttemptEnded { .. }
+            | Effect::FeedJudged { .. }
             | Effect::StartWaits { .. }
             | Effect::Record(_)
             | Effect::Notice(_) => {}

@@ -8,7 +8,10 @@
 //! | `reload` | the configuration comes into force |
 //! | `picture` | what HTTP and the metrics show |
 //! | `event` | what comes back to the loop |
-//! | `poller` | a task per supervisord that polls it at its interval |
+//! | `watching` | the tasks that watch one supervisord |
+//! | `poller` | polls it at its interval |
+//! | `feeds` | follows what it and the kernel tell |
+//! | `budget` | what looks at single programs may cost it |
 //! | `errand` | short tasks: a start, the end of a log, a message |
 //! | `history` | the latest transitions and incidents |
 //! | `say` | what the log and the metrics are told |
@@ -18,9 +21,11 @@
 //! and all that they bring returns through one bounded queue. Every batch of records is committed
 //! before the starts and messages that follow from it.
 
+mod budget;
 mod carry;
 mod errand;
 mod event;
+mod feeds;
 mod history;
 mod picture;
 mod poller;
@@ -28,6 +33,7 @@ mod reload;
 mod say;
 mod signals;
 mod turn;
+mod watching;
 
 use std::{sync::Arc, time::Duration};
 
@@ -49,9 +55,11 @@ use crate::{
     store::{self, Store, StoreError},
 };
 pub use event::Event;
+pub use feeds::Hint;
 pub use poller::{Poll, Poller};
 pub use signals::{Signal, Signals};
 use turn::{Parts, Turn};
+pub use watching::{LookDone, Surroundings, Watching};
 
 /// Events that may wait for the loop. Pollers and errands wait when it is full, so nothing is lost.
 const QUEUE_MAX: usize = 256;

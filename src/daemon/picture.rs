@@ -11,7 +11,7 @@ impl Turn {
         let servers = &self.servers;
         let views = self.engine.views(|name| {
             servers.get(name).map_or_else(Default::default, |watched| {
-                (watched.client.url(), watched.interval)
+                (watched.watching.client.url(), watched.interval)
             })
         });
         let published = Published {

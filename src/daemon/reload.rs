@@ -5,43 +5,38 @@ use tracing::{error, info};
 
 use super::{
     carry::Todo,
-    poller::Poller,
     say,
     turn::{Turn, Watched},
+    watching::{Surroundings, Watching},
     with_causes,
 };
 use crate::{
     config::{Config, ConfigError},
     model::ConfigView,
     notify::Channels,
-    supervisord::Client,
 };
 
 impl Turn {
-    /// Sends a poller out for each supervisord, in place of those that went before.
-    pub(super) fn poll_all(&mut self) {
+    /// Watches each supervisord, in place of those that were watched before.
+    pub(super) fn watch_all(&mut self) {
         self.polling.cancel();
         self.polling = CancellationToken::new();
         self.epoch = self.epoch.wrapping_add(1);
         self.servers.clear();
         for settings in &self.config.supervisords {
-            let client = Client::new(settings);
+            let around = Surroundings {
+                clock: self.parts.clock,
+                events: self.parts.events.clone(),
+                tasks: self.parts.tasks.clone(),
+                stop: self.polling.clone(),
+                epoch: self.epoch,
+            };
             let watched = Watched {
-                client: client.clone(),
+                watching: Watching::start(settings, around),
                 interval: settings.poll_interval,
                 failure: None,
             };
             self.servers.insert(settings.name.clone(), watched);
-            let poller = Poller {
-                client,
-                settings: settings.clone(),
-                epoch: self.epoch,
-                clock: self.parts.clock,
-                events: self.parts.events.clone(),
-            };
-            let tasks = self.parts.tasks.clone();
-            let running = poller.keep_running(tasks.clone(), self.polling.clone());
-            tasks.spawn(running);
         }
     }
 
@@ -75,7 +70,7 @@ impl Turn {
             last_reload_ok: true,
             loaded_at: now.wall,
         };
-        self.poll_all();
+        self.watch_all();
         info!("configuration reloaded");
         self.carry_out(todos, now).await;
     }

@@ -127,7 +127,23 @@ pub(super) fn effect(effect: &Effect, metrics: &Events) {
             debug!(program = %key, why = why.name(), "its start waits");
             metrics.retry_skipped(key, why.name());
         }
-        Effect::Record(_) | Effect::Notice(_) | Effect::ReadLog { .. } => {}
+        Effect::FeedJudged {
+            server,
+            feed,
+            is_mute: true,
+        } => warn!(
+            %server,
+            feed = feed.name(),
+            "it does not tell of starts and ends, so supervigil goes without it: let supervisord have a logfile and loglevel=info"
+        ),
+        Effect::FeedJudged { server, feed, .. } => {
+            info!(%server, feed = feed.name(), "it tells of starts and ends again");
+        }
+        Effect::Record(_)
+        | Effect::Notice(_)
+        | Effect::ReadLog { .. }
+        | Effect::Look { .. }
+        | Effect::PollNow { .. } => {}
     }
 }
 

@@ -12,7 +12,14 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    DaemonError, STORE_TENDED_EVERY, carry::Todo, event::Event, history::History, poller::Poll, say,
+    DaemonError, STORE_TENDED_EVERY,
+    carry::Todo,
+    event::Event,
+    feeds::Hint,
+    history::History,
+    poller::Poll,
+    say,
+    watching::{LookDone, Watching},
 };
 use crate::{
     clock::Clock,
@@ -23,7 +30,6 @@ use crate::{
     model::{ConfigView, Moment, Published, Saved, ServerName},
     notify::{self, Channels, Outbox, Place},
     store::Store,
-    supervisord::Client,
 };
 
 /// Events that one turn takes in at most, so that a storm is one commit and one picture and still
@@ -62,9 +68,9 @@ pub(super) struct Turn {
     pub(super) under_way: usize,
 }
 
-/// A supervisord that is polled.
+/// A supervisord that is watched.
 pub(super) struct Watched {
-    pub(super) client: Client,
+    pub(super) watching: Watching,
     pub(super) interval: Duration,
     /// Why the last poll failed.
     pub(super) failure: Option<String>,
@@ -113,7 +119,7 @@ impl Turn {
 
     /// Begins to poll.
     pub(super) fn start(&mut self) {
-        self.poll_all();
+        self.watch_all();
         self.publish();
     }
 
@@ -191,14 +197,12 @@ impl Turn {
     fn handle(&mut self, event: Event, now: Moment) -> Vec<Todo> {
         match event {
             Event::Polled(poll) => self.polled(poll, now),
+            Event::Looked(look) => self.looked(look, now),
+            Event::Hint(hint) => self.hinted(hint, now),
             Event::Engine(input) => {
                 self.under_way = self.under_way.saturating_sub(1);
                 say::input(&input);
-                self.engine
-                    .handle(input, now)
-                    .into_iter()
-                    .map(Todo::Engine)
-                    .collect()
+                self.tell_engine(input, now)
             }
             Event::Outbox(input) => {
                 self.under_way = self.under_way.saturating_sub(1);
@@ -215,6 +219,7 @@ impl Turn {
         let Poll {
             server,
             epoch,
+            begun,
             outcome,
             result,
             took,
@@ -232,9 +237,46 @@ impl Turn {
         let failure = failure.map(|failure| failure.message.clone());
         say::poll(&server, failure.as_deref(), watched.failure.as_deref());
         watched.failure = failure;
-        let effects = self
-            .engine
-            .handle(engine::Input::Polled { server, outcome }, now);
+        let input = engine::Input::Polled {
+            server,
+            begun,
+            outcome,
+        };
+        self.tell_engine(input, now)
+    }
+
+    fn looked(&mut self, look: LookDone, now: Moment) -> Vec<Todo> {
+        let current = self.servers.get_mut(&look.server);
+        let Some(watched) = current.filter(|_| look.epoch == self.epoch) else {
+            return Vec::new();
+        };
+        watched.watching.paid(look.took);
+        let metrics = &self.parts.metrics;
+        metrics.called(&look.server, "supervisor.getProcessInfo", look.took);
+        let input = engine::Input::Looked {
+            server: look.server,
+            begun: look.begun,
+            outcome: look.outcome,
+        };
+        self.tell_engine(input, now)
+    }
+
+    fn hinted(&mut self, hint: Hint, now: Moment) -> Vec<Todo> {
+        if hint.epoch != self.epoch {
+            return Vec::new();
+        }
+        self.tell_engine(hint.input, now)
+    }
+
+    fn tell_engine(&mut self, input: engine::Input, now: Moment) -> Vec<Todo> {
+        let effects = self.engine.handle(input, now);
         effects.into_iter().map(Todo::Engine).collect()
+    }
+
+    /// Has the pids watched that are alive.
+    pub(super) fn watch_pids(&self) {
+        for (server, watched) in &self.servers {
+            watched.watching.watch_pids(self.engine.pid_targets(server));
+        }
     }
 }

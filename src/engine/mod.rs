@@ -5,7 +5,11 @@
 //!
 //! | module | answers |
 //! |---|---|
-//! | `tracker` | what happened to a program between two looks |
+//! | `tracker`, `step` | what happened to a program between two looks |
+//! | `input`, `effect` | what it is told, and what it wants done |
+//! | `account`, `course` | what the feeds told of it, and where that leads |
+//! | `evidence` | what a look and an account prove together |
+//! | `looks` | when a program is looked at by itself |
 //! | `program` | what is remembered of a program, and whether something is wrong with it |
 //! | `incident` | when an incident opens, escalates and closes |
 //! | `retry`, `backoff` | when a program is started, and what came of it |
@@ -15,16 +19,23 @@
 //! | `server` | what a poll of one supervisord means: generations, the baseline |
 //! | `silence` | when a supervisord that does not answer is an incident |
 //! | `rules` | which of people's wishes apply to a program |
+//! | `targets` | which processes are worth watching |
 //! | `view` | how it all looks from outside |
 //!
 //! Its invariant: every change that must survive a restart is in the same batch of effects as the
 //! [`Effect::Record`] that writes it down, and the records come first. What is concluded from time is
 //! concluded from looks: a state that was last seen before a limit passed has not outlasted it.
 
+mod account;
 mod attempts;
 mod backoff;
+mod course;
+mod effect;
+mod evidence;
 mod gate;
 mod incident;
+mod input;
+mod looks;
 mod outcome;
 mod program;
 mod retry;
@@ -32,109 +43,30 @@ mod rules;
 mod server;
 mod settings;
 mod silence;
+mod step;
+mod targets;
 mod tracker;
 mod view;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use ulid::Ulid;
 
+pub use effect::Effect;
+pub use input::{Input, Looked, PollFailure};
 pub use outcome::{AttemptOutcome, StartOutcome, Wait};
 pub use rules::expected_up;
 pub use settings::{
     AlertSettings, ProgramRule, RetryRule, RetrySettings, ServerSettings, Settings,
 };
+pub use targets::{PidTarget, PidTargets};
 pub use tracker::exit_of;
 
-use crate::model::{
-    IncidentId, Moment, Notice, NoticeReason, ProcessState, ProgramKey, ProgramName, Record, Saved,
-    ServerName, Snapshot,
-};
+use crate::model::{Moment, NoticeReason, ProgramKey, ProgramName, Saved, ServerName};
 use server::Server;
-
-/// Something that happened.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Input {
-    /// A supervisord was polled.
-    Polled {
-        /// Which.
-        server: ServerName,
-        /// What it showed, or why it did not.
-        outcome: Result<Snapshot, PollFailure>,
-    },
-    /// A start was carried out, or could not be.
-    Started {
-        /// The program.
-        key: ProgramKey,
-        /// What supervisord made of it.
-        outcome: StartOutcome,
-    },
-    /// The last lines of a program's log were read and redacted.
-    LogRead {
-        /// The program.
-        key: ProgramKey,
-        /// The incident that they were read for.
-        incident: IncidentId,
-        /// The lines, oldest first.
-        lines: Vec<String>,
-    },
-    /// The time that [`Engine::next_wake`] gave has come.
-    Woken,
-}
-
-/// A poll that brought no snapshot.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PollFailure {
-    /// Why, in one sentence.
-    pub message: String,
-    /// Whether supervisord answered that it is shutting down (fault 6), as it does in a reload.
-    pub shutting_down: bool,
-}
-
-/// Something to be done.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "effects live for one turn of the loop"
-)]
-#[derive(Debug, Clone, PartialEq)]
-pub enum Effect {
-    /// Write this down, in one batch with the other records of the same input.
-    Record(Record),
-    /// Tell people.
-    Notice(Notice),
-    /// Start the program, if it still is as it was seen; then give the answer back.
-    Start {
-        /// The program.
-        key: ProgramKey,
-        /// The state it must be in.
-        state: ProcessState,
-        /// The `start` it must show.
-        start: i64,
-        /// Which attempt it is.
-        number: u32,
-    },
-    /// Read the end of the program's log for an incident; then give it back.
-    ReadLog {
-        /// The program.
-        key: ProgramKey,
-        /// The incident.
-        incident: IncidentId,
-    },
-    /// An attempt to start a program ended.
-    AttemptEnded {
-        /// The program.
-        key: ProgramKey,
-        /// How.
-        outcome: AttemptOutcome,
-    },
-    /// A start that was due waits.
-    StartWaits {
-        /// The program.
-        key: ProgramKey,
-        /// Why.
-        why: Wait,
-    },
-}
 
 /// Everything that is known and planned.
 #[derive(Debug)]
@@ -214,30 +146,13 @@ impl Engine {
 
     /// Takes one input in and says what is to be done.
     pub fn handle(&mut self, input: Input, now: Moment) -> Vec<Effect> {
-        self.in_context(now, |servers, context| match input {
-            Input::Polled { server, outcome } => {
-                if let Some(server) = servers.get_mut(&server) {
-                    match outcome {
-                        Ok(snapshot) => server.polled(snapshot, context),
-                        Err(failure) => server.poll_failed(failure, context),
-                    }
+        self.in_context(now, |servers, context| match input.server() {
+            Some(name) => {
+                if let Some(server) = servers.get_mut(name) {
+                    server.take(input, context);
                 }
             }
-            Input::Started { key, outcome } => {
-                if let Some(server) = servers.get_mut(&key.server) {
-                    server.started(&key, &outcome, context);
-                }
-            }
-            Input::LogRead {
-                key,
-                incident,
-                lines,
-            } => {
-                if let Some(server) = servers.get_mut(&key.server) {
-                    server.log_read(&key, &incident, lines, context);
-                }
-            }
-            Input::Woken => {
+            None => {
                 for server in servers.values_mut() {
                     server.woken(context);
                 }
@@ -252,6 +167,14 @@ impl Engine {
             .values()
             .filter_map(|server| server.next_wake(&self.settings));
         wakes.min_by_key(|moment| moment.monotonic)
+    }
+
+    /// The processes that are alive under a supervisord, as far as is known.
+    pub fn pid_targets(&self, server: &ServerName) -> PidTargets {
+        self.servers
+            .get(server)
+            .map(PidTargets::of)
+            .unwrap_or_default()
     }
 
     /// The programs that are known under a supervisord.
@@ -278,6 +201,9 @@ impl Engine {
             orphan.forget(&mut context);
         }
         act(&mut self.servers, &mut context);
+        for server in self.servers.values_mut() {
+            server.ask_for_looks(&mut context);
+        }
         let mut effects = context.effects;
         effects.sort_by_key(|effect| !matches!(effect, Effect::Record(_)));
         effects
@@ -297,6 +223,7 @@ fn orphans(settings: &Settings, saved: &Saved) -> impl Iterator<Item = ServerSet
     names.into_iter().map(|name| ServerSettings {
         name: name.clone(),
         must_answer: false,
+        poll_interval: Duration::ZERO,
         itself: None,
     })
 }

@@ -4,17 +4,19 @@
 //! it at present ([`Program::condition`]). Opening and closing incidents is the business of
 //! `incident.rs`, starting programs that of `retry.rs`.
 
+mod counting;
+mod memory;
+mod observing;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{
-    retry::Retry,
-    tracker::{self, Circumstances, Step},
-    view,
-};
+pub(super) use observing::{Held, Look};
+
+use super::{account::Account, looks::Looks, retry::Retry, step::Step, tracker, view};
 use crate::model::{
-    Cause, Counters, Exit, Incident, Kind, Moment, Process, ProcessState, ProgramKey, ProgramRecord,
+    Cause, Counters, Exit, Incident, Kind, Moment, Process, ProcessState, ProgramRecord,
 };
 
 /// How long a program must rest between two looks for supervisord to be done with it: under autorestart it
@@ -50,6 +52,19 @@ pub(super) struct Program {
     saved_incident: Option<Incident>,
     /// When it was looked at last. All that is concluded from time lies between looks.
     pub seen_at: Moment,
+    /// When the latest look at it began; none before this run of supervigil has looked.
+    pub looked_at: Option<Moment>,
+    /// When its state was last seen to have changed.
+    pub changed_at: Moment,
+    /// What the feeds tell of it.
+    pub account: Account,
+    /// When it is looked at by itself.
+    pub looks: Looks,
+    /// A look that waits for what the feeds owe.
+    pub held: Option<Held>,
+    /// The last poll of all programs that it was part of, and how many of its deaths were told since.
+    polled: Option<Process>,
+    deaths_since_poll: u64,
     /// Whether its last change of state was that supervisord made it anew.
     renewed: bool,
     rest_since: Moment,
@@ -81,33 +96,13 @@ impl Trouble {
 
 impl Program {
     /// A program at the first look at it.
-    pub(super) fn first_seen(process: Process, now: Moment) -> Self {
+    pub(super) fn first_seen(process: Process, begun: Moment, now: Moment) -> Self {
         let state_since = view::since(&process, now);
         let mut program = Self::resting(process, state_since, now);
         program.note_state(now);
+        program.polled = Some(program.process.clone());
+        program.looked_at = Some(begun);
         program
-    }
-
-    /// A program as an earlier run of supervigil left it.
-    pub(super) fn restored(
-        record: &ProgramRecord,
-        incident: Option<Incident>,
-        now: Moment,
-    ) -> Self {
-        let program = Self::resting(record.process.clone(), record.state_since, now);
-        let started_by = if record.retry.under_way {
-            Cause::Retry
-        } else {
-            Cause::Unknown
-        };
-        Self {
-            started_by,
-            counters: record.counters.clone(),
-            retry: Retry::restored(record.retry.clone(), &record.process, now),
-            saved_incident: incident.clone(),
-            incident,
-            ..program
-        }
     }
 
     fn resting(process: Process, state_since: Timestamp, now: Moment) -> Self {
@@ -126,6 +121,13 @@ impl Program {
             saved: None,
             saved_incident: None,
             seen_at: now,
+            looked_at: None,
+            changed_at: now,
+            account: Account::default(),
+            looks: Looks::default(),
+            held: None,
+            polled: None,
+            deaths_since_poll: 0,
             renewed: false,
             rest_since: now,
             running_since: None,
@@ -133,41 +135,13 @@ impl Program {
         }
     }
 
-    /// Takes a new look at the program in and returns the steps that led to it, and whether
-    /// supervisord made the program anew.
-    pub(super) fn observe(
-        &mut self,
-        later: Process,
-        same_supervisord: bool,
-        now: Moment,
-    ) -> (Vec<Step>, bool) {
-        let about = Circumstances {
-            same_supervisord,
-            retrying: self.retry.may_have_started(),
-            settled: self.is_settled(),
-            renewed: self.renewed,
-            started_by: self.started_by,
-        };
-        let is_anew = tracker::is_recreated(&self.process, &later, same_supervisord);
-        let steps = tracker::infer(&self.process, &later, about);
-        self.note_rest(&later, same_supervisord, now);
-        if later.pid != self.process.pid {
-            self.running_since = None;
+    /// Plans the next look at it alone.
+    pub(super) fn plan_look(&mut self, now: Moment, poll_interval: Duration) {
+        if self.is_between_states() {
+            self.looks.again(now, poll_interval);
+        } else {
+            self.looks.rest();
         }
-        self.process = later;
-        self.seen_at = now;
-        self.crash = None;
-        for step in &steps {
-            self.take(step);
-        }
-        if !steps.is_empty() {
-            self.state_since = now.wall;
-            self.renewed = is_anew;
-        }
-        self.note_state(now);
-        self.exit = tracker::exit_of(&self.process);
-        self.expected_exit = self.process.spawn_error.is_empty();
-        (steps, is_anew)
     }
 
     fn note_rest(&mut self, later: &Process, same_supervisord: bool, now: Moment) {
@@ -231,37 +205,24 @@ impl Program {
         }
     }
 
-    fn count(&mut self, step: &Step) {
-        let counters = &mut self.counters;
-        let to = counters
-            .transitions
-            .entry(step.to.name().to_owned())
-            .or_default();
-        *to = to.saturating_add(1);
-        if step.started() {
-            counters.starts = counters.starts.saturating_add(1);
-        }
-        if !step.died {
-            return;
-        }
-        let exits = &mut counters.exits;
-        // An end that is not known to be unexpected is not held against the program.
-        let count = match (step.expected.unwrap_or(true), step.exit) {
-            (true, Some(Exit::Code(_))) => &mut exits.expected_code,
-            (true, Some(Exit::Signal { .. } | Exit::UnknownSignal)) => &mut exits.expected_signal,
-            (true, None) => &mut exits.expected_unknown,
-            (false, Some(Exit::Code(_))) => &mut exits.unexpected_code,
-            (false, Some(Exit::Signal { .. } | Exit::UnknownSignal)) => {
-                &mut exits.unexpected_signal
-            }
-            (false, None) => &mut exits.unexpected_unknown,
-        };
-        *count = count.saturating_add(1);
-    }
-
     /// Whether it has rested for so long that supervisord will not move it by itself.
     pub(super) fn is_settled(&self) -> bool {
         self.seen_at.since(self.rest_since) >= SETTLED_AFTER
+    }
+
+    /// Whether supervisord is about to move it on, or the kernel knows of a death that supervisord does
+    /// not show yet.
+    pub(super) fn is_between_states(&self) -> bool {
+        let moves = match self.process.state {
+            ProcessState::Starting | ProcessState::Backoff | ProcessState::Stopping => true,
+            ProcessState::Exited => !self.is_settled(),
+            ProcessState::Stopped
+            | ProcessState::Running
+            | ProcessState::Fatal
+            | ProcessState::Unknown
+            | ProcessState::Unrecognised(_) => false,
+        };
+        moves || self.held.is_some() || self.account.is_dead(self.process.pid)
     }
 
     /// Whether it is too early to say if it stays down.
@@ -294,34 +255,5 @@ impl Program {
             | ProcessState::Unknown
             | ProcessState::Unrecognised(_) => None,
         }
-    }
-
-    /// What to write down of it; none when that is written already.
-    pub(super) fn unsaved(&mut self, key: &ProgramKey) -> Option<ProgramRecord> {
-        let record = ProgramRecord {
-            key: key.clone(),
-            // The clock's reading alone is no news.
-            process: Process {
-                now: 0,
-                ..self.process.clone()
-            },
-            state_since: self.state_since,
-            counters: self.counters.clone(),
-            retry: self.retry.record.clone(),
-        };
-        if self.saved.as_ref() == Some(&record) {
-            return None;
-        }
-        self.saved = Some(record.clone());
-        Some(record)
-    }
-
-    /// Its open incident, when that has changed since it was written down last.
-    pub(super) fn unsaved_incident(&mut self) -> Option<Incident> {
-        if self.saved_incident == self.incident {
-            return None;
-        }
-        self.saved_incident.clone_from(&self.incident);
-        self.incident.clone()
     }
 }

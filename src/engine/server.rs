@@ -4,17 +4,21 @@
 //! it as before, and the baseline, which is what was already down when supervigil looked
 //! for the first time ever. That is told in one digest instead of a notice each.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod hearing;
+mod inputs;
+mod polling;
+
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
 use super::{
-    Context, Effect, PollFailure, ServerSettings, Settings, StartOutcome, attempts, gate::Gate,
-    incident, program::Program, silence::Silence, tracker::Step, view,
+    Context, Effect, PollFailure, ServerSettings, Settings, StartOutcome, account::Feeds, attempts,
+    gate::Gate, incident, program::Program, silence::Silence, step::Step, view,
 };
 use crate::model::{
-    Cause, Identity, IncidentId, Moment, NoticeReason, Outcome, Process, ProcessState, ProgramKey,
-    ProgramName, Record, Saved, ServerName, ServerRecord, Snapshot,
+    Cause, Identity, IncidentId, Moment, NoticeReason, Outcome, ProcessState, ProgramKey,
+    ProgramName, Record, Saved, ServerName, ServerRecord,
 };
 
 /// One supervisord and its programs.
@@ -28,6 +32,11 @@ pub(super) struct Server {
     pub silence: Silence,
     pub programs: BTreeMap<ProgramName, Program>,
     pub gate: Gate,
+    pub feeds: Feeds,
+    /// Changes in a row that the feeds owed and did not tell.
+    lapses: u32,
+    /// Whether a look at some programs is on its way.
+    is_looking: bool,
     /// Whether what was down at the first look ever is told already.
     known: bool,
     /// Whether this run of supervigil has had a look yet.
@@ -66,70 +75,29 @@ impl Server {
             silence: Silence::restored(open.remove(&None)),
             programs,
             gate: Gate::restored(&records, now),
+            feeds: Feeds::default(),
+            lapses: 0,
+            is_looking: false,
             known: server.is_some(),
             looked: false,
         }
     }
 
     pub(super) fn reconfigured(self, settings: ServerSettings) -> Self {
-        Self { settings, ..self }
-    }
-
-    pub(super) fn polled(&mut self, snapshot: Snapshot, context: &mut Context<'_>) {
-        self.silence.broken(context);
-        self.last_success_at = Some(context.now.wall);
-        self.gate.reachable = true;
-        self.gate.suspended = false;
-
-        let first_look = !std::mem::replace(&mut self.looked, true);
-        let same = self
-            .identity
-            .as_ref()
-            .is_none_or(|known| known.pid == snapshot.identity.pid);
-        self.remove_missing(&snapshot, context);
-        let recreated = self.observe_all(snapshot.processes, same, first_look, context);
-        self.identify(snapshot.identity, same && !recreated, context);
-        self.settle(context);
-    }
-
-    /// Takes every program's look in; returns whether supervisord made all of them anew.
-    fn observe_all(
-        &mut self,
-        processes: Vec<Process>,
-        same: bool,
-        first_look: bool,
-        context: &mut Context<'_>,
-    ) -> bool {
-        let (mut surviving, mut recreated) = (0_usize, 0_usize);
-        let total = processes.len();
-        let is_baseline = first_look && !self.known;
-        for process in processes {
-            let name = process.program.clone();
-            let baseline = is_baseline.then_some((process.start, process.stop));
-            if let Some(program) = self.programs.get_mut(&name) {
-                let had_life = program.process.start != 0;
-                let (steps, is_anew) = program.observe(process, same, context.now);
-                program.baseline = baseline.or(program.baseline);
-                surviving = surviving.saturating_add(usize::from(had_life));
-                recreated = recreated.saturating_add(usize::from(had_life && is_anew));
-                self.follow(&name, &steps, total, context);
-            } else {
-                let mut program = Program::first_seen(process, context.now);
-                program.baseline = baseline;
-                self.programs.insert(name, program);
-            }
-        }
-        surviving > 0 && recreated == surviving
+        // What was asked for goes with the tasks that were to bring it.
+        let mut server = Self {
+            settings,
+            feeds: Feeds::default(),
+            is_looking: false,
+            ..self
+        };
+        server.lose_account();
+        server
     }
 
     /// Writes the steps of a program down, with what they mean for starts.
-    fn follow(
-        &mut self,
-        name: &ProgramName,
-        steps: &[Step],
-        programs: usize,
-        context: &mut Context<'_>,
-    ) {
+    fn follow(&mut self, name: &ProgramName, steps: &[Step], context: &mut Context<'_>) {
+        let programs = self.programs.len();
         let Some(program) = self.programs.get_mut(name) else {
             return;
         };
@@ -145,19 +113,6 @@ impl Server {
             context
                 .effects
                 .push(Effect::Record(Record::Transition(transition)));
-        }
-    }
-
-    fn remove_missing(&mut self, snapshot: &Snapshot, context: &mut Context<'_>) {
-        let there = snapshot.processes.iter().map(|process| &process.program);
-        let there: BTreeSet<_> = there.collect();
-        let known = self.programs.keys();
-        let gone: Vec<_> = known
-            .filter(|name| !there.contains(name))
-            .cloned()
-            .collect();
-        for name in gone {
-            self.remove(&name, context);
         }
     }
 
@@ -177,20 +132,6 @@ impl Server {
         let names: Vec<_> = self.programs.keys().cloned().collect();
         for name in names {
             self.remove(&name, context);
-        }
-    }
-
-    fn identify(&mut self, identity: Identity, same_run: bool, context: &mut Context<'_>) {
-        if self.identity.is_some() && !same_run {
-            self.restarts = self.restarts.saturating_add(1);
-        }
-        let changed = self.identity.as_ref() != Some(&identity) || !same_run;
-        if changed {
-            self.identity = Some(identity);
-            self.seen_since = Some(context.now.wall);
-        }
-        if changed && self.known {
-            self.save(context);
         }
     }
 
@@ -305,6 +246,7 @@ impl Server {
 
     pub(super) fn woken(&mut self, context: &mut Context<'_>) {
         if self.gate.reachable {
+            self.take_held(context);
             self.settle(context);
         } else {
             self.judge_silence(context);
@@ -315,6 +257,7 @@ impl Server {
         if self.gate.reachable {
             let programs = self.programs.values();
             let wakes = programs.filter_map(|program| program.retry.wake());
+            let wakes = wakes.chain(self.looks_wake());
             wakes.min_by_key(|moment| moment.monotonic)
         } else if self.must_answer() {
             self.silence.due(settings.alert.unreachable_after)

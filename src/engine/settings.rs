@@ -27,6 +27,8 @@ pub struct ServerSettings {
     /// Whether it is a mistake that it does not answer before it ever did. Not so for a socket that
     /// is looked for at the usual places.
     pub must_answer: bool,
+    /// The wait between polls, unless it is stretched.
+    pub poll_interval: Duration,
     /// supervigil's own name under this supervisord, which it never starts and never alerts on.
     pub itself: Option<ProgramName>,
 }

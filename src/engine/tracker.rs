@@ -18,59 +18,8 @@
 //!
 //! Where several histories fit, the shortest is told, and no death in it is called a crash.
 
+use super::step::{Circumstances, Step};
 use crate::model::{Cause, Exit, Process, ProcessState};
-
-/// What the tracker cannot read off two observations.
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Circumstances {
-    /// Whether both looks were at one run of supervisord.
-    pub same_supervisord: bool,
-    /// Whether a start of ours may be what is seen.
-    pub retrying: bool,
-    /// Whether the earlier state had lasted long enough for supervisord to be done with it.
-    pub settled: bool,
-    /// Whether supervisord had just made the program anew.
-    pub renewed: bool,
-    /// Who started the life that is going on.
-    pub started_by: Cause,
-}
-
-/// One change of state that took place.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Step {
-    pub from: ProcessState,
-    pub to: ProcessState,
-    /// The process it is about, 0 where it is unknown or there was none.
-    pub pid: u32,
-    /// How long that process had been alive.
-    pub uptime_seconds: Option<u64>,
-    pub exit: Option<Exit>,
-    pub expected: Option<bool>,
-    pub cause: Cause,
-    /// Whether a process ended.
-    pub died: bool,
-}
-
-impl Step {
-    fn new(from: ProcessState, to: ProcessState, pid: u32, cause: Cause) -> Self {
-        Self {
-            from,
-            to,
-            pid,
-            uptime_seconds: None,
-            exit: None,
-            expected: None,
-            cause,
-            died: false,
-        }
-    }
-
-    /// Whether a process began with it.
-    pub(super) fn started(&self) -> bool {
-        self.to.is_alive() && !self.from.is_alive()
-    }
-}
 
 /// The steps from `earlier` to `later`, in order; none when nothing changed.
 pub(super) fn infer(earlier: &Process, later: &Process, about: Circumstances) -> Vec<Step> {
@@ -139,8 +88,10 @@ fn same_life(earlier: &Process, later: &Process, about: Circumstances) -> Vec<St
 
 /// A process was alive at the earlier look and is not any more.
 fn after_life(earlier: &Process, later: &Process) -> Vec<Step> {
-    // `start` goes back only where supervisord's clock was set back, and says nothing then.
-    if later.pid == 0 && later.start <= earlier.start {
+    // `start` goes back only where supervisord's clock was set back, and says nothing then. An attempt that
+    // brought no process came after this one, even within the same second.
+    let is_the_last = later.start <= earlier.start && !could_not_spawn(later);
+    if later.pid == 0 && is_the_last {
         let mut steps = ended(earlier.state, later);
         if let Some(end) = steps.first_mut() {
             end.pid = earlier.pid;
@@ -173,7 +124,7 @@ fn after_life(earlier: &Process, later: &Process) -> Vec<Step> {
 /// Nothing was alive at the earlier look.
 fn after_rest(earlier: &Process, later: &Process, about: Circumstances) -> Vec<Step> {
     let reaped = later.stop != earlier.stop;
-    let cause = start_cause(earlier, about);
+    let cause = start_cause(earlier.state, earlier.start != 0, about);
     if later.pid == 0 && !reaped && later.start == earlier.start {
         return if later.state == earlier.state {
             Vec::new()
@@ -268,13 +219,26 @@ fn ended(from: ProcessState, later: &Process) -> Vec<Step> {
 }
 
 /// Whether the last attempt to spawn the program, which rests, brought a process that was reaped.
-fn lived(process: &Process) -> bool {
+pub(super) fn lived(process: &Process) -> bool {
     match process.state {
         ProcessState::Exited => true,
         ProcessState::Stopped | ProcessState::Backoff | ProcessState::Fatal => {
             failure_cause(process) == Cause::Crash
         }
         ProcessState::Starting
+        | ProcessState::Running
+        | ProcessState::Stopping
+        | ProcessState::Unknown
+        | ProcessState::Unrecognised(_) => false,
+    }
+}
+
+/// Whether the last attempt to spawn the program, which rests, brought no process.
+fn could_not_spawn(process: &Process) -> bool {
+    match process.state {
+        ProcessState::Stopped | ProcessState::Backoff | ProcessState::Fatal => !lived(process),
+        ProcessState::Exited
+        | ProcessState::Starting
         | ProcessState::Running
         | ProcessState::Stopping
         | ProcessState::Unknown
@@ -313,7 +277,7 @@ pub fn exit_of(process: &Process) -> Option<Exit> {
 
 /// `Exited too quickly` is process.py's word for a process that lived; any other text says why none
 /// could be made.
-fn failure_cause(process: &Process) -> Cause {
+pub(super) fn failure_cause(process: &Process) -> Cause {
     if process.spawn_error.starts_with("Exited too quickly") || process.spawn_error.is_empty() {
         Cause::Crash
     } else {
@@ -322,13 +286,15 @@ fn failure_cause(process: &Process) -> Cause {
 }
 
 /// Who starts a program that rests in this state.
-fn start_cause(earlier: &Process, about: Circumstances) -> Cause {
-    match earlier.state {
+///
+/// `had_life`: whether it was ever started under this supervisord.
+pub(super) fn start_cause(state: ProcessState, had_life: bool, about: Circumstances) -> Cause {
+    match state {
         ProcessState::Exited | ProcessState::Fatal if about.retrying => Cause::Retry,
         ProcessState::Backoff => Cause::Autorestart,
         ProcessState::Exited if !about.settled => Cause::Autorestart,
         // supervisord's autostart, unless supervigil was not there to see that it has just begun.
-        ProcessState::Stopped if !about.settled && earlier.start == 0 => {
+        ProcessState::Stopped if !about.settled && !had_life => {
             if about.renewed {
                 Cause::SupervisordRestart
             } else {

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Engine, program::Program, rules, server::Server, tracker::Step};
+use super::{Engine, program::Program, rules, server::Server, step::Step};
 use crate::model::{
     Incident, Moment, Process, ProcessState, ProcessView, ProgramKey, ProgramName, RetryView,
-    SeenBy, ServerName, ServerView, Transition,
+    ServerName, ServerView, Transition,
 };
 
 impl Engine {
@@ -100,7 +100,7 @@ pub(super) fn transition(
         exit: step.exit,
         expected: step.expected,
         cause: step.cause,
-        seen_by: SeenBy::Poll,
+        seen_by: step.seen_by,
         spawn_error: if step.to == process.state {
             process.spawn_error.clone()
         } else {

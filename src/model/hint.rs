@@ -95,6 +95,32 @@ pub enum ProgramEvent {
     GaveUp,
 }
 
+impl ProgramEvent {
+    /// The process that it names.
+    pub fn pid(self) -> Option<u32> {
+        match self {
+            Self::Spawned { pid }
+            | Self::Running { pid }
+            | Self::Exited { pid, .. }
+            | Self::Stopping { pid }
+            | Self::Stopped { pid, .. } => pid,
+            Self::Backoff | Self::GaveUp => None,
+        }
+    }
+
+    /// Whether it says that the process `pid` is alive, and so what was before it is over.
+    pub fn begins(self, pid: u32) -> bool {
+        match self {
+            Self::Spawned { pid: named } | Self::Running { pid: named } => named == Some(pid),
+            Self::Exited { .. }
+            | Self::Stopping { .. }
+            | Self::Stopped { .. }
+            | Self::Backoff
+            | Self::GaveUp => false,
+        }
+    }
+}
+
 /// What the kernel says of a process that was watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PidNews {

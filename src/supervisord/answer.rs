@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::model::ProgramName;
+use crate::model::{Process, ProgramName};
 
 /// supervisord's own state (`SupervisorStates` in states.py).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,15 @@ impl ServerState {
             other => Self::Unrecognised(other),
         }
     }
+}
+
+/// Some programs at one time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    /// supervisord's own pid.
+    pub supervisord: u32,
+    /// The programs, in the order asked for; none for one that supervisord does not know.
+    pub programs: Vec<(ProgramName, Option<Process>)>,
 }
 
 /// Which of a program's two streams.

@@ -16,7 +16,7 @@ pub use self::diagnosis::AnswerError;
 use self::diagnosis::diagnose;
 use self::members::{Members, array, int, text, wrong_kind};
 use super::{
-    answer::{LogTail, ProgramConfig, ServerState},
+    answer::{LogTail, Look, ProgramConfig, ServerState},
     fault::{Fault, FaultCode},
 };
 use crate::model::{Identity, Process, ProcessState, ProgramName, Snapshot};
@@ -129,26 +129,32 @@ pub fn read_process(body: String) -> Result<Process, AnswerError> {
     process(read_value(body)?)
 }
 
-/// The answers to a multicall of `asked` times `getProcessInfo`, in that order.
-pub fn read_processes(
-    body: String,
-    asked: usize,
-) -> Result<Vec<Result<Process, Fault>>, AnswerError> {
-    let results = read_array(body)?;
+/// The answers to a multicall of `getPID` and as many times `getProcessInfo` as there are programs, in
+/// that order.
+pub fn read_look(body: String, programs: &[ProgramName]) -> Result<Look, AnswerError> {
+    let mut results = read_array(body)?.into_iter();
+    let asked = programs.len().saturating_add(1);
     if results.len() != asked {
         let got = results.len();
         return Err(AnswerError::shape(format!(
             "a multicall of {asked} has {got} results"
         )));
     }
-    results
-        .into_iter()
-        .map(|value| match result(value).and_then(process) {
-            Ok(process) => Ok(Ok(process)),
-            Err(AnswerError::Fault(fault)) if !concerns_all(fault.code) => Ok(Err(fault)),
-            Err(error) => Err(error),
-        })
-        .collect()
+    let pid = results.next().unwrap_or(Value::Integer(0));
+    let supervisord = pid_of(int(&result(pid)?, "getPID")?)?;
+    let read = |(program, value): (&ProgramName, Value)| {
+        let process = match result(value).and_then(process) {
+            Ok(process) => Some(process),
+            Err(AnswerError::Fault(fault)) if fault.code == FaultCode::BadName => None,
+            Err(error) => return Err(error),
+        };
+        Ok((program.clone(), process))
+    };
+    let programs = programs.iter().zip(results).map(read);
+    Ok(Look {
+        supervisord,
+        programs: programs.collect::<Result<_, _>>()?,
+    })
 }
 
 /// The answer to `startProcess` and `stopProcess`: true, or a fault.
@@ -200,11 +206,6 @@ pub fn read_log_tail(body: String) -> Result<LogTail, AnswerError> {
 /// The answer to `getAllConfigInfo`.
 pub fn read_configs(body: String) -> Result<Vec<ProgramConfig>, AnswerError> {
     read_array(body)?.into_iter().map(config).collect()
-}
-
-/// Faults that say nothing of the one program asked for.
-fn concerns_all(code: FaultCode) -> bool {
-    matches!(code, FaultCode::ShutdownState | FaultCode::UnknownMethod)
 }
 
 fn process(value: Value) -> Result<Process, AnswerError> {

@@ -25,7 +25,7 @@ use self::{
 };
 use crate::model::{Process, ProgramName, Snapshot};
 
-pub use answer::{LogStream, LogTail, ProgramConfig, ServerState};
+pub use answer::{LogStream, LogTail, Look, ProgramConfig, ServerState};
 pub use discovery::usual_paths;
 pub use error::{CallError, Progress};
 pub use fault::{Fault, FaultCode};
@@ -82,17 +82,14 @@ impl Client {
         self.call(process_call(program), codec::read_process).await
     }
 
-    /// Some programs, in the order asked for, at one time.
-    pub async fn processes(
-        &self,
-        programs: &[ProgramName],
-    ) -> Result<Vec<Result<Process, Fault>>, CallError> {
-        if programs.is_empty() {
-            return Ok(Vec::new());
-        }
-        let body = codec::write_multicall(programs.iter().map(process_call).collect());
+    /// Some programs, in the order asked for, at one time; with supervisord's own pid, which says
+    /// whether it is the one that was asked before.
+    pub async fn look(&self, programs: &[ProgramName]) -> Result<Look, CallError> {
+        let calls = [Call::plain("supervisor.getPID")].into_iter();
+        let calls = calls.chain(programs.iter().map(process_call));
+        let body = codec::write_multicall(calls.collect());
         self.ask("supervisor.getProcessInfo", body, |body| {
-            codec::read_processes(body, programs.len())
+            codec::read_look(body, programs)
         })
         .await
     }
@@ -240,7 +237,7 @@ mod tests {
         shared::<Client>();
         sent(Client::snapshot);
         sent(Client::pid);
-        sent(|client| client.processes(&[]));
+        sent(|client| client.look(&[]));
         sent(Client::all_config_info);
     }
 }

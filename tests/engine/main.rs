@@ -2,7 +2,7 @@
 //!
 //! `supervisord` is the model, by the rules of process.py; `rig` joins it to the engine as the daemon
 //! would; `scenarios` are text files, one rule each, with what the engine makes of them beside them;
-//! `properties` walk both at random and hold them to the `laws`; `servers` is about several
+//! `fusion` has the feeds tell in any order; `properties` walk both at random and hold them to the `laws`; `servers` is about several
 //! supervisords.
 #![expect(
     clippy::unwrap_used,
@@ -13,6 +13,7 @@
     reason = "what a test or its model cannot make sense of fails the test"
 )]
 
+mod fusion;
 mod laws;
 mod properties;
 mod rig;

@@ -9,13 +9,17 @@ use supervigil::{
         AlertSettings, Effect, Engine, Input, PollFailure, RetrySettings, ServerSettings, Settings,
         StartOutcome,
     },
-    model::{Moment, ProcessState, ProgramKey, Record, Saved, ServerName},
+    model::{Moment, ProcessState, ProgramKey, ProgramName, Record, Saved, ServerName},
 };
 
 use super::supervisord::{EPOCH, Fault, Supervisord, Who};
 
 /// How long a log takes to be read.
 const LOG_TAKES: u64 = 20;
+
+mod feeds;
+
+pub(crate) use feeds::Feeds;
 
 /// What happened between the engine and the world, in order.
 #[derive(Debug, Clone)]
@@ -35,6 +39,8 @@ enum Pending {
     },
     Poll(Result<(), Fault>, Input),
     Input(Input),
+    /// The look itself, whose answer comes later.
+    Look(Vec<ProgramName>),
 }
 
 pub(crate) struct Rig {
@@ -49,6 +55,8 @@ pub(crate) struct Rig {
     pub(crate) start_takes: (u64, u64),
     /// How far supervigil's wall clock is ahead, in milliseconds.
     pub(crate) clock: i64,
+    /// The feeds and the looks at single programs; none: polls alone.
+    pub(crate) feeds: Option<Feeds>,
     engine: Option<Engine>,
     origin: u64,
     runs: u64,
@@ -94,6 +102,7 @@ pub(crate) fn settings() -> Settings {
         servers: vec![ServerSettings {
             name: server(),
             must_answer: true,
+            poll_interval: Duration::from_secs(5),
             itself: None,
         }],
         retry: None,
@@ -121,6 +130,7 @@ impl Rig {
             poll_takes: 0,
             start_takes: (5, 10),
             clock: 0,
+            feeds: None,
             engine: None,
             origin: 0,
             runs: 0,
@@ -131,6 +141,14 @@ impl Rig {
 
     fn moment(&self, at: u64) -> Moment {
         moment(at - self.origin, i64::try_from(at).unwrap() + self.clock)
+    }
+
+    /// When a look begins that is at supervisord at this very millisecond: before it, so that it is
+    /// older than everything that arrives within the millisecond.
+    fn begun(&self) -> Moment {
+        let now = self.moment(self.sim.now);
+        let monotonic = now.monotonic.saturating_sub(Duration::from_micros(500));
+        Moment { monotonic, ..now }
     }
 
     /// Starts supervigil from what was written down; what was on its way is lost, but for every other
@@ -151,6 +169,7 @@ impl Rig {
         let engine = Engine::new(self.settings.clone(), &self.saved, self.runs, now);
         self.engine = Some(engine);
         self.seen.push((self.sim.now, Seen::Restarted));
+        self.open_feeds();
     }
 
     pub(crate) fn stop(&mut self) {
@@ -181,8 +200,10 @@ impl Rig {
             }
             let next = next.max(self.sim.now);
             self.sim.advance(next);
-            if due.is_some_and(|due| due <= next) {
-                let i = self.pending.iter().position(|(at, _)| *at <= next).unwrap();
+            self.listen();
+            // A stream that broke meanwhile has taken along what was due.
+            let arrived = self.pending.iter().position(|(at, _)| *at <= next);
+            if let Some(i) = arrived {
                 let (_, pending) = self.pending.remove(i);
                 self.deliver(pending);
             } else if polling <= next {
@@ -198,6 +219,7 @@ impl Rig {
             }
         }
         self.sim.advance(to);
+        self.listen();
     }
 
     fn wake_at(&self) -> Option<u64> {
@@ -215,6 +237,7 @@ impl Rig {
         });
         let input = Input::Polled {
             server: server(),
+            begun: self.begun(),
             outcome,
         };
         self.next_poll = self.sim.now + self.poll_takes + self.poll_every;
@@ -232,6 +255,7 @@ impl Rig {
                 self.seen.push((self.sim.now, Seen::Poll(seen)));
                 self.handle(input);
             }
+            Pending::Look(programs) => self.look(&programs),
             Pending::Input(input) => {
                 if let Input::Started { key, outcome } = &input {
                     self.seen
@@ -314,10 +338,16 @@ impl Rig {
                     };
                     self.pending.push((now + LOG_TAKES, Pending::Input(input)));
                 }
-                Effect::Notice(_) | Effect::AttemptEnded { .. } | Effect::StartWaits { .. } => {}
+                Effect::Look { programs, .. } => self.ask(programs.clone()),
+                Effect::PollNow { .. }
+                | Effect::FeedJudged { .. }
+                | Effect::Notice(_)
+                | Effect::AttemptEnded { .. }
+                | Effect::StartWaits { .. } => {}
             }
             self.seen.push((now, Seen::Effect(Box::new(effect))));
         }
+        self.watch_pids();
     }
 }
 

@@ -1,5 +1,7 @@
 //! Several supervisords, and those that are not configured any more.
 
+use std::time::Duration;
+
 use supervigil::{
     engine::{Effect, Engine, Input, PollFailure, ServerSettings, Settings},
     model::{Incident, NoticeReason, Outcome, ProgramKey, Record, Saved, ServerName},
@@ -14,6 +16,7 @@ fn two() -> Settings {
     let server = |name| ServerSettings {
         name: ServerName::new(name),
         must_answer: true,
+        poll_interval: Duration::from_secs(5),
         itself: None,
     };
     Settings {
@@ -39,6 +42,7 @@ fn fatal() -> Supervisord {
 fn polled(name: &str, sim: &mut Supervisord) -> Input {
     Input::Polled {
         server: ServerName::new(name),
+        begun: rig::at(500),
         outcome: Ok(sim.poll().unwrap()),
     }
 }
@@ -80,6 +84,7 @@ fn one_supervisord_is_no_concern_of_the_other() {
     };
     let silent = Input::Polled {
         server: ServerName::new("two"),
+        begun: rig::at(2500),
         outcome: Err(failure),
     };
     engine.handle(silent, rig::at(3000));

@@ -58,7 +58,11 @@ impl Story {
                 format!("{key}: attempt ended: {}", outcome.name())
             }
             Effect::StartWaits { key, why } => format!("{key}: start waits: {}", why.name()),
-            Effect::ReadLog { .. } | Effect::Record(_) => return None,
+            Effect::ReadLog { .. }
+            | Effect::Look { .. }
+            | Effect::PollNow { .. }
+            | Effect::FeedJudged { .. }
+            | Effect::Record(_) => return None,
         })
     }
 

@@ -5,7 +5,9 @@
 
 mod passes;
 
-use supervigil::model::{Identity, Process, ProcessState, ProgramName, Snapshot};
+use supervigil::model::{
+    Cause, Exit, Identity, Process, ProcessState, ProgramEvent, ProgramName, Snapshot,
+};
 
 /// The wall clock's time at the start of the simulation.
 pub(crate) const EPOCH: i64 = 1_800_000_000;
@@ -73,6 +75,29 @@ pub(crate) enum Truth {
     Stopped,
     Fatal,
     Removed,
+}
+
+/// Something that a feed has to say.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Word {
+    /// A line of the main log.
+    Log(ProgramName, ProgramEvent),
+    /// An event for listeners.
+    Listener(ProgramName, ProgramEvent),
+    /// The kernel's: a process is dead, and reaped.
+    Death(ProgramName, u32, Exit),
+    /// Streams from supervisord break, or can be opened again.
+    Streams(bool),
+}
+
+/// The end of a process, as it really was.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Death {
+    pub(crate) at: u64,
+    pub(crate) name: ProgramName,
+    pub(crate) pid: u32,
+    pub(crate) exit: Exit,
+    pub(crate) cause: Cause,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,6 +178,9 @@ pub(crate) struct Supervisord {
     pub(crate) now: u64,
     pub(crate) programs: Vec<Program>,
     pub(crate) truth: Vec<(u64, ProgramName, Truth)>,
+    pub(crate) deaths: Vec<Death>,
+    /// What the feeds have to say and nobody has fetched yet.
+    pub(crate) words: Vec<(u64, Word)>,
     /// Its wall clock's lead, in milliseconds.
     pub(crate) clock: i64,
     pub(crate) hangs: bool,
@@ -170,6 +198,8 @@ impl Supervisord {
             now: 0,
             programs,
             truth: Vec::new(),
+            deaths: Vec::new(),
+            words: Vec::new(),
             clock: 0,
             hangs: false,
             phase: Phase::Up,
@@ -203,6 +233,10 @@ impl Supervisord {
         let row = self.row(i);
         self.pass();
         Ok(row)
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
     }
 
     fn check(&self) -> Result<(), Fault> {

@@ -87,15 +87,19 @@ fn a_real_snapshot_is_read_to_the_last_field() {
 }
 
 #[test]
-fn a_fault_of_one_program_leaves_the_others() {
-    let processes = read_processes(PROCESSES.to_owned(), 2).unwrap();
-    assert_eq!(processes[0].as_ref().unwrap().exit_status, 3);
-    assert_eq!(
-        processes[1].as_ref().unwrap_err(),
-        &Fault::new(10, "BAD_NAME: nope")
-    );
+fn a_program_that_is_not_known_leaves_the_others() {
+    let asked = [
+        ProgramName::new("quit", "quit"),
+        ProgramName::new("no", "such"),
+    ];
+    let look = read_look(PROCESSES.to_owned(), &asked).unwrap();
+    assert_eq!(look.supervisord, 4711);
+    let [(first, quit), (second, none)] = <[_; 2]>::try_from(look.programs).unwrap();
+    assert_eq!(quit.unwrap().exit_status, 3);
+    assert_eq!(none, None);
+    assert_eq!([first, second], asked);
     assert!(matches!(
-        read_processes(PROCESSES.to_owned(), 3),
+        read_look(PROCESSES.to_owned(), &asked[..1]),
         Err(AnswerError::Shape { .. })
     ));
 }
@@ -103,8 +107,12 @@ fn a_fault_of_one_program_leaves_the_others() {
 #[test]
 fn a_shutdown_concerns_every_program() {
     let body = PROCESSES.replace("<int>10</int>", "<int>6</int>");
+    let asked = [
+        ProgramName::new("quit", "quit"),
+        ProgramName::new("no", "such"),
+    ];
     assert_eq!(
-        read_processes(body, 2),
+        read_look(body, &asked),
         Err(AnswerError::Fault(Fault::new(6, "BAD_NAME: nope")))
     );
 }

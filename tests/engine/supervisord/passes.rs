@@ -1,8 +1,8 @@
 //! How the model moves: what programs do in a pass, and how they are spawned, killed and reaped.
 
-use supervigil::model::{ProcessState, ProgramName};
+use supervigil::model::{Cause, Exit, ProcessState, ProgramEvent, ProgramName};
 
-use super::{Autorestart, End, Fate, Phase, Program, Supervisord, Truth, Who};
+use super::{Autorestart, Death, End, Fate, Phase, Program, Supervisord, Truth, Who, Word};
 
 /// supervisord's loop turns at least that often.
 const TICK: u64 = 1000;
@@ -36,6 +36,7 @@ impl Supervisord {
                 if self.programs.iter().all(|program| program.pid == 0) {
                     let until = back_in.map(|wait| self.now + wait);
                     self.phase = Phase::Down { until, same_pid };
+                    self.words.push((self.now, Word::Streams(false)));
                 }
             }
             Phase::Down {
@@ -43,6 +44,7 @@ impl Supervisord {
                 same_pid,
             } if until <= self.now => {
                 self.phase = Phase::Up;
+                self.words.push((self.now, Word::Streams(true)));
                 self.pid += u32::from(!same_pid);
                 for program in &mut self.programs {
                     *program = Program::new(program.spec.clone());
@@ -79,13 +81,16 @@ impl Supervisord {
                 program.state = ProcessState::Fatal;
                 program.backoff = 0;
                 let name = program.spec.name.clone();
+                self.says(&name, ProgramEvent::GaveUp, ProgramEvent::GaveUp);
                 self.log(name, Truth::Fatal);
             }
             ProcessState::Backoff if now > program.delay => self.spawn(i, Who::Supervisord),
             ProcessState::Starting if now - program.started_at > program.spec.startsecs * 1000 => {
                 program.state = ProcessState::Running;
                 program.backoff = 0;
-                let name = program.spec.name.clone();
+                let (name, pid) = (program.spec.name.clone(), Some(program.pid));
+                let event = |pid| ProgramEvent::Running { pid };
+                self.says(&name, event(None), event(pid));
                 self.log(name, Truth::Running);
             }
             _ => {}
@@ -125,6 +130,8 @@ impl Supervisord {
         match program.spec.fate {
             Fate::CannotSpawn | Fate::NoFile => {
                 program.spawn_error = format!("can't find command '/opt/{}'", name.name);
+                self.tells(&name, ProgramEvent::Spawned { pid: None });
+                self.tells(&name, ProgramEvent::Backoff);
                 self.log(name, Truth::Spawned(who));
                 self.fail_to_start(i);
                 return;
@@ -134,6 +141,8 @@ impl Supervisord {
         }
         program.pid = self.next_pid;
         self.next_pid += 1;
+        let event = |pid| ProgramEvent::Spawned { pid };
+        self.says(&name, event(Some(self.next_pid - 1)), event(None));
         self.log(name, Truth::Spawned(who));
     }
 
@@ -152,6 +161,8 @@ impl Supervisord {
         if program.state == ProcessState::Backoff {
             program.state = ProcessState::Stopped;
             let name = program.spec.name.clone();
+            let (pid, exit) = (None, None);
+            self.tells(&name, ProgramEvent::Stopped { pid, exit });
             self.log(name, Truth::Stopped);
         } else if matches!(
             program.state,
@@ -160,6 +171,8 @@ impl Supervisord {
             program.state = ProcessState::Stopping;
             program.killing = true;
             program.dies = Some((now + program.spec.stop_takes, End::Signal));
+            let (name, pid) = (program.spec.name.clone(), Some(program.pid));
+            self.tells(&name, ProgramEvent::Stopping { pid });
         } else if program.state == ProcessState::Unknown {
             program.dies = Some((now, End::Signal));
         }
@@ -183,12 +196,22 @@ impl Supervisord {
             End::Code(code) => code,
             End::Signal => -1,
         };
-        program.pid = 0;
+        let pid = std::mem::take(&mut program.pid);
         program.stop = wall;
         let name = program.spec.name.clone();
-        if program.state == ProcessState::Unknown {
+        let exit = match end {
+            End::Code(code) => Exit::Code(code),
+            End::Signal => Exit::Signal {
+                number: if program.killing { 15 } else { 9 },
+                core_dumped: false,
+            },
+        };
+        self.words.push((now, Word::Death(name.clone(), pid, exit)));
+        if self.programs[i].state == ProcessState::Unknown {
             return;
         }
+        self.tell_end(i, pid, exit, status);
+        let program = &mut self.programs[i];
         if program.killing {
             program.killing = false;
             program.exit_status = Some(status);
@@ -215,6 +238,59 @@ impl Supervisord {
                 },
             );
         }
+    }
+
+    /// Tells how a process ended, before its program's state follows.
+    fn tell_end(&mut self, i: usize, pid: u32, exit: Exit, status: i32) {
+        let program = &self.programs[i];
+        let name = program.spec.name.clone();
+        let (pid, exit_known) = (Some(pid), Some(exit));
+        let expected = program.spec.exitcodes.contains(&status);
+        let cause = if program.killing {
+            let event = |pid, exit| ProgramEvent::Stopped { pid, exit };
+            self.says(&name, event(None, exit_known), event(pid, None));
+            Cause::Operator
+        } else if self.now - program.started_at < program.spec.startsecs * 1000 {
+            let (pid, expected) = (None, false);
+            let exit = exit_known;
+            let line = ProgramEvent::Exited {
+                pid,
+                exit,
+                expected,
+            };
+            self.says(&name, line, ProgramEvent::Backoff);
+            Cause::Crash
+        } else {
+            let event = |pid, exit| ProgramEvent::Exited {
+                pid,
+                exit,
+                expected,
+            };
+            self.says(&name, event(None, exit_known), event(pid, None));
+            if expected {
+                Cause::ExpectedExit
+            } else {
+                Cause::Crash
+            }
+        };
+        self.deaths.push(Death {
+            at: self.now,
+            name,
+            pid: pid.unwrap_or_default(),
+            exit,
+            cause,
+        });
+    }
+
+    /// What the main log says of something, and what listeners are told.
+    fn says(&mut self, name: &ProgramName, line: ProgramEvent, event: ProgramEvent) {
+        self.words.push((self.now, Word::Log(name.clone(), line)));
+        self.tells(name, event);
+    }
+
+    fn tells(&mut self, name: &ProgramName, event: ProgramEvent) {
+        self.words
+            .push((self.now, Word::Listener(name.clone(), event)));
     }
 
     pub(super) fn log(&mut self, name: ProgramName, truth: Truth) {

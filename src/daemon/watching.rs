@@ -1,0 +1,142 @@
+//! Everything that watches one supervisord: its poller, the looks at single programs, its feeds.
+//!
+//! Owns the tasks and what they may cost; what they bring goes to the loop as events, with the number
+//! of the configuration that sent them out. The feeds' own matters are in `feeds.rs`.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{Notify, mpsc, watch},
+    time::sleep,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{budget::Budget, errand, event::Event, feeds, poller::Poller};
+use crate::{
+    clock::Clock,
+    engine::{Looked, PidTargets},
+    model::{Moment, ProgramName, ServerName},
+    supervisord::{Client, Settings},
+};
+
+/// What watching works with.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// Measures.
+    pub clock: Clock,
+    /// Takes what the watching brings.
+    pub events: mpsc::Sender<Event>,
+    /// Waits for its tasks.
+    pub tasks: TaskTracker,
+    /// Ends it.
+    pub stop: CancellationToken,
+    /// The number of the configuration in force.
+    pub epoch: u64,
+}
+
+/// A look at some programs that is over.
+#[derive(Debug)]
+pub struct LookDone {
+    /// Their supervisord.
+    pub server: ServerName,
+    /// The configuration that it was sent out under, by number.
+    pub epoch: u64,
+    /// When it began.
+    pub begun: Moment,
+    /// How long it took.
+    pub took: Duration,
+    /// What it showed; none where it failed.
+    pub outcome: Option<Looked>,
+}
+
+/// One supervisord that is watched.
+#[derive(Debug)]
+pub struct Watching {
+    /// Asks it.
+    pub client: Client,
+    settings: Settings,
+    around: Surroundings,
+    nudge: Arc<Notify>,
+    budget: Budget,
+    targets: watch::Sender<PidTargets>,
+}
+
+impl Watching {
+    /// Begins.
+    pub fn start(settings: &Settings, around: Surroundings) -> Self {
+        let client = Client::new(settings);
+        let nudge = Arc::new(Notify::new());
+        let poller = Poller {
+            client: client.clone(),
+            settings: settings.clone(),
+            epoch: around.epoch,
+            clock: around.clock,
+            nudge: Arc::clone(&nudge),
+            events: around.events.clone(),
+        };
+        let tasks = &around.tasks;
+        tasks.spawn(poller.keep_running(tasks.clone(), around.stop.clone()));
+        let (targets, watched) = watch::channel(PidTargets::default());
+        feeds::start(&client, settings, &around, watched);
+        Self {
+            client,
+            settings: settings.clone(),
+            around,
+            nudge,
+            budget: Budget::new(settings.max_load),
+            targets,
+        }
+    }
+
+    /// Looks at some programs, as soon as the budget allows; it comes back as an event.
+    pub fn look(&mut self, programs: Vec<ProgramName>) {
+        let clock = self.around.clock;
+        let wait = self.budget.wait(clock.now());
+        let (client, asked) = (self.client.clone(), clock.now());
+        let work = self.around.tasks.spawn(async move {
+            sleep(wait).await;
+            let begun = clock.now();
+            let outcome = client.look(&programs).await.ok();
+            (begun, clock.now().since(begun), outcome)
+        });
+        let (events, epoch) = (self.around.events.clone(), self.around.epoch);
+        let server = self.settings.name.clone();
+        self.around.tasks.spawn(async move {
+            let broken = (asked, Duration::ZERO, None);
+            let (begun, took, outcome) = errand::outcome_of(work, broken).await;
+            let done = LookDone {
+                server,
+                epoch,
+                begun,
+                took,
+                outcome: outcome.map(|look| Looked {
+                    supervisord: look.supervisord,
+                    programs: look.programs,
+                }),
+            };
+            // The loop has ended when nobody listens.
+            let _unheard = events.send(Event::Looked(done)).await;
+        });
+    }
+
+    /// Takes into account what a look cost.
+    pub fn paid(&mut self, took: Duration) {
+        self.budget.spend(took, self.around.clock.now());
+    }
+
+    /// Polls without waiting for the interval.
+    pub fn poll_now(&self) {
+        self.nudge.notify_one();
+    }
+
+    /// Watches the pids of these programs, and no others.
+    pub fn watch_pids(&self, targets: PidTargets) {
+        self.targets.send_if_modified(|watched| {
+            let is_new = *watched != targets;
+            if is_new {
+                *watched = targets;
+            }
+            is_new
+        });
+    }
+}

@@ -1,0 +1,302 @@
+//! From what supervisord told of a program to the steps that it took.
+//!
+//! The account of a feed is in order and names each process, so that a life between two looks is told
+//! with its end. Where a telling is missing (one line lost to a rotation), what must lie between is
+//! filled in as unknown.
+//!
+//! | position | told | is |
+//! |---|---|---|
+//! | at rest | spawned | a start |
+//! | alive | spawned | an end that was not told, then a start |
+//! | STARTING | running | it is up |
+//! | RUNNING | exited | an end: a crash, or an expected one |
+//! | STARTING | exited, not expected | a failure to start: BACKOFF |
+//! | alive | stopped | an operator's stop |
+//! | STARTING | backoff | a failure to start, of which nothing else is told |
+//! | BACKOFF | gave up | FATAL |
+
+use std::time::Duration;
+
+use super::{
+    account::{Account, Told},
+    program::SETTLED_AFTER,
+    step::{Circumstances, Step},
+    tracker::{failure_cause, lived, start_cause},
+};
+use crate::model::{Cause, Exit, Moment, Process, ProcessState, ProgramEvent, SeenBy};
+
+/// How far the account leads.
+#[derive(Debug)]
+pub(super) struct Course<'a> {
+    /// Where it has led so far.
+    pub state: ProcessState,
+    /// The process that is alive there; 0 for none, or for one that was not named.
+    pub pid: u32,
+    pub steps: Vec<Step>,
+    /// Who started the life that goes on.
+    pub started_by: Cause,
+    /// Whether something was told of another process than the one that is alive there: the account was
+    /// taken for another's.
+    pub contradicts: bool,
+    later: &'a Process,
+    about: Circumstances,
+    now: Moment,
+    /// When the present life began: by supervisord's clock, in seconds.
+    born: Option<i64>,
+    rests_since: Option<Moment>,
+    had_life: bool,
+}
+
+impl<'a> Course<'a> {
+    /// Follows the first `count` tellings of `account` from the earlier look on.
+    pub(super) fn follow(
+        count: usize,
+        earlier: &Process,
+        later: &'a Process,
+        account: &Account,
+        about: Circumstances,
+        now: Moment,
+    ) -> Self {
+        let mut course = Self {
+            state: earlier.state,
+            pid: earlier.pid,
+            steps: Vec::new(),
+            started_by: about.started_by,
+            contradicts: false,
+            later,
+            about,
+            now,
+            born: (earlier.pid != 0).then_some(earlier.start),
+            rests_since: None,
+            had_life: earlier.start != 0,
+        };
+        for told in account.told().iter().take(count) {
+            course.take(told);
+        }
+        course.correct_last_end();
+        course
+    }
+
+    /// Whether a process had been up for long enough is decided when it is reaped, up to a second after
+    /// its end: one that was not told to be RUNNING may be EXITED all the same.
+    fn correct_last_end(&mut self) {
+        let is_exited = self.later.pid == 0 && self.later.state == ProcessState::Exited;
+        if let Some(last) = self.steps.last_mut()
+            && is_exited
+            && last.died
+            && last.to == ProcessState::Backoff
+        {
+            last.to = ProcessState::Exited;
+            self.state = ProcessState::Exited;
+        }
+    }
+
+    /// Whether the account leads to where the later look is.
+    pub(super) fn reaches(&self, earlier: &Process) -> bool {
+        let later = self.later;
+        if later.pid != 0 {
+            return self.pid == later.pid || (self.pid == 0 && self.state.is_alive());
+        }
+        let reaped = later.stop != earlier.stop || earlier.pid != 0;
+        let told_of_death = self.steps.iter().any(|step| step.died);
+        // Attempts that bring no process are not told of.
+        let lived_again = later.start != earlier.start && lived(later);
+        let told_of_life = self.steps.iter().any(Step::started);
+        let is_complete = (told_of_death || !reaped) && (told_of_life || !lived_again);
+        !self.state.is_alive() && is_complete
+    }
+
+    /// Whether it leads to rest, in the state that the look shows or in one that supervisord leaves for it
+    /// without a word of the program: by giving up, by a stop in BACKOFF, by attempts that bring no
+    /// process.
+    pub(super) fn rests_as(&self, later: &Process) -> bool {
+        let moves_on = self.state == ProcessState::Backoff
+            && matches!(later.state, ProcessState::Fatal | ProcessState::Stopped);
+        let rests = self.pid == 0 && !self.state.is_alive();
+        rests && (self.state == later.state || moves_on || !lived(later))
+    }
+
+    /// Whether it leads to a process that was not named.
+    pub(super) fn is_unnamed(&self) -> bool {
+        self.pid == 0 && self.state.is_alive()
+    }
+
+    /// The look that the account has led to, as one to infer the rest from.
+    pub(super) fn position(&self) -> Process {
+        Process {
+            state: self.state,
+            pid: if self.pid == 0 && self.state.is_alive() {
+                self.later.pid
+            } else {
+                self.pid
+            },
+            ..self.later.clone()
+        }
+    }
+
+    fn take(&mut self, told: &Told) {
+        let named = told.event.pid();
+        let names_another = named.is_some_and(|pid| self.pid != 0 && pid != self.pid);
+        let begins_anew = matches!(told.event, ProgramEvent::Spawned { .. });
+        self.contradicts |= names_another && !begins_anew;
+        match told.event {
+            ProgramEvent::Spawned { pid } => self.spawned(pid, told),
+            ProgramEvent::Running { pid } => {
+                self.must_live(pid, told);
+                if self.state == ProcessState::Starting {
+                    self.go(ProcessState::Running, self.started_by, told);
+                }
+            }
+            ProgramEvent::Stopping { pid } => {
+                if self.is_about(pid) && self.state.is_alive() {
+                    self.go(ProcessState::Stopping, Cause::Operator, told);
+                }
+            }
+            ProgramEvent::Exited {
+                pid,
+                exit,
+                expected,
+            } if self.is_about(pid) => {
+                self.must_live(pid, told);
+                let failed_to_start = self.state == ProcessState::Starting && !expected;
+                let (to, cause) = match (failed_to_start, expected) {
+                    (true, _) => (ProcessState::Backoff, Cause::Crash),
+                    (false, true) => (ProcessState::Exited, Cause::ExpectedExit),
+                    (false, false) => (ProcessState::Exited, Cause::Crash),
+                };
+                self.end(to, cause, exit, Some(expected), told);
+            }
+            ProgramEvent::Stopped { .. } if self.state == ProcessState::Backoff => {
+                self.go(ProcessState::Stopped, Cause::Operator, told);
+            }
+            ProgramEvent::Stopped { pid, exit } if self.is_about(pid) => {
+                self.must_live(pid, told);
+                self.end(
+                    ProcessState::Stopped,
+                    Cause::Operator,
+                    exit,
+                    Some(true),
+                    told,
+                );
+            }
+            ProgramEvent::Backoff if self.state == ProcessState::Starting => self.backed_off(told),
+            ProgramEvent::GaveUp if self.state == ProcessState::Backoff => {
+                let cause = failure_cause(self.later);
+                self.go(ProcessState::Fatal, cause, told);
+            }
+            // Of another process, or of a state that a lost telling led to.
+            ProgramEvent::Exited { .. }
+            | ProgramEvent::Stopped { .. }
+            | ProgramEvent::Backoff
+            | ProgramEvent::GaveUp => {}
+        }
+    }
+
+    /// Whether a telling is about the life that goes on, as far as it says.
+    fn is_about(&self, pid: Option<u32>) -> bool {
+        pid.is_none_or(|pid| self.pid == 0 || self.pid == pid)
+    }
+
+    fn spawned(&mut self, pid: Option<u32>, told: &Told) {
+        if self.state.is_alive() {
+            let (to, cause, expected) = match self.state {
+                ProcessState::Stopping => (ProcessState::Stopped, Cause::Operator, Some(true)),
+                ProcessState::Starting => (ProcessState::Backoff, Cause::Unknown, None),
+                ProcessState::Running
+                | ProcessState::Stopped
+                | ProcessState::Backoff
+                | ProcessState::Exited
+                | ProcessState::Fatal
+                | ProcessState::Unknown
+                | ProcessState::Unrecognised(_) => (ProcessState::Exited, Cause::Unknown, None),
+            };
+            self.end(to, cause, None, expected, told);
+        }
+        let rested = self.rests_since.map(|since| told.at.since(since));
+        let about = Circumstances {
+            settled: rested.map_or(self.about.settled, |rested| rested >= SETTLED_AFTER),
+            ..self.about
+        };
+        let cause = start_cause(self.state, self.had_life, about);
+        self.pid = pid.unwrap_or(0);
+        self.go(ProcessState::Starting, cause, told);
+        self.born = Some(self.supervisord_time(told.at));
+        self.had_life = true;
+        if self
+            .steps
+            .last()
+            .is_some_and(|step| step.from != ProcessState::Backoff)
+        {
+            self.started_by = cause;
+        }
+    }
+
+    /// A telling that only a living program can cause: where none was told to live, its start is.
+    fn must_live(&mut self, pid: Option<u32>, told: &Told) {
+        if !self.state.is_alive() {
+            self.spawned(pid, told);
+        }
+        if self.pid == 0 {
+            self.pid = pid.unwrap_or(0);
+        }
+    }
+
+    /// A failure to start, of a process or without one; which is it shows in the look where it is the
+    /// last one.
+    fn backed_off(&mut self, told: &Told) {
+        let cause = failure_cause(self.later);
+        if cause == Cause::Crash {
+            self.end(ProcessState::Backoff, cause, None, Some(false), told);
+        } else {
+            self.pid = 0;
+            self.go(ProcessState::Backoff, cause, told);
+        }
+    }
+
+    fn end(
+        &mut self,
+        to: ProcessState,
+        cause: Cause,
+        exit: Option<Exit>,
+        expected: Option<bool>,
+        told: &Told,
+    ) {
+        let ended = self.supervisord_time(told.at);
+        let lived = self.born.map(|born| ended.saturating_sub(born));
+        let step = Step {
+            exit,
+            expected,
+            died: true,
+            uptime_seconds: lived.and_then(|lived| u64::try_from(lived).ok()),
+            ..self.step(to, cause, told)
+        };
+        self.steps.push(step);
+        self.state = to;
+        self.pid = 0;
+        self.born = None;
+        self.rests_since = Some(told.at);
+    }
+
+    fn go(&mut self, to: ProcessState, cause: Cause, told: &Told) {
+        if self.state != to {
+            let step = self.step(to, cause, told);
+            self.steps.push(step);
+            self.state = to;
+        }
+    }
+
+    fn step(&self, to: ProcessState, cause: Cause, told: &Told) -> Step {
+        Step {
+            seen_by: SeenBy::Log,
+            noticed: Some(told.at),
+            ..Step::new(self.state, to, self.pid, cause)
+        }
+    }
+
+    /// What supervisord's clock showed at a moment, from what it showed in the look.
+    fn supervisord_time(&self, at: Moment) -> i64 {
+        let age: Duration = self.now.since(at);
+        let age = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
+        self.later.now.saturating_sub(age)
+    }
+}

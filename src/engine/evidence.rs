@@ -1,0 +1,301 @@
+//! A look, weighed against what the feeds told: the steps that both together prove.
+//!
+//! A look is the truth, and late: it shows neither the exit code of a process whose successor runs
+//! nor the lives in between. The feeds tell those, in any order and late themselves. So a look that
+//! shows a change is kept for a moment where a feed that has told everything so far still owes the
+//! details; and a look that began before the last telling came is replaced by a newer one.
+//!
+//! | the look | the account | then |
+//! |---|---|---|
+//! | made anew | any | that, with what was told of the end |
+//! | a process alive whose end was told | any | the look is older |
+//! | the same process alive | tells of its end | that is forgotten: the look disproves it |
+//! | another process alive | tells of its start | the account's steps up to there |
+//! | at rest | leads to rest before the look began | the account's steps up to there |
+//! | shows a life or an end | owes the story | the look waits |
+//! | shows an end | owes it, but the look says it all | the look's steps |
+//! | shows an end | silent, and the kernel's word is out | the look waits |
+//! | no change | tells of lives before the look began | the account's steps |
+//!
+//! Where the account was complete so far, ends are told from it alone, so that none is told twice. Where
+//! it was not, what was told is left out but for the kernel's word, which names its process.
+
+use super::{
+    account::Account,
+    course::Course,
+    step::{Circumstances, Step},
+    tracker,
+};
+use crate::model::{Cause, Moment, Process, SeenBy};
+
+/// On which terms a look is weighed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    /// When it began.
+    pub begun: Moment,
+    /// When a look showed a change first.
+    pub changed_at: Moment,
+    /// Whether it may be kept for a moment.
+    pub may_wait: bool,
+    pub now: Moment,
+}
+
+/// What a look came to.
+#[derive(Debug, PartialEq)]
+pub(super) enum Finding {
+    /// It is kept until more is told, or a newer one shows more.
+    Wait,
+    /// It is older than what was told meanwhile.
+    Stale,
+    /// It is taken in.
+    Steps {
+        /// The way to it.
+        steps: Vec<Step>,
+        /// Whether it was waited in vain for what a feed owed.
+        lapsed: bool,
+    },
+}
+
+/// Weighs a look.
+pub(super) fn weigh(
+    earlier: &Process,
+    later: &Process,
+    account: &mut Account,
+    about: Circumstances,
+    terms: Terms,
+) -> Finding {
+    if tracker::is_recreated(earlier, later, about.same_supervisord) {
+        let mut steps = tracker::infer(earlier, later, about);
+        explain_end(&mut steps, earlier, later, account, about, terms);
+        let steps = attribute(steps, account, terms);
+        account.lose();
+        bury(&steps, account, terms.now);
+        return taken(steps);
+    }
+    if later.pid != earlier.pid && account.is_buried(later.pid, terms.now) {
+        return Finding::Stale;
+    }
+    account.forget_way_to(earlier);
+    if earlier.pid != 0 && earlier.pid == later.pid {
+        account.forget_before(terms.begun);
+        return taken(tracker::infer(earlier, later, about));
+    }
+    if !account.synced {
+        return by_look_alone(earlier, later, account, about, terms);
+    }
+    let confirmed = if terms.may_wait {
+        confirmed(earlier, later, account, about, terms)
+    } else {
+        told_before(account, terms.begun)
+    };
+    if confirmed > 0 {
+        by_account(confirmed, earlier, later, account, about, terms)
+    } else {
+        by_look(earlier, later, account, about, terms)
+    }
+}
+
+/// The account is not known to be complete: what was told may be about anything before this look. It is
+/// complete from the start of the process on that the look shows.
+fn by_look_alone(
+    earlier: &Process,
+    later: &Process,
+    account: &mut Account,
+    about: Circumstances,
+    terms: Terms,
+) -> Finding {
+    account.forget_before(terms.begun);
+    let finding = by_look(earlier, later, account, about, terms);
+    if finding != Finding::Wait {
+        account.forget_way_to(later);
+    }
+    finding
+}
+
+/// How many tellings of a complete account a look confirms.
+fn confirmed(
+    earlier: &Process,
+    later: &Process,
+    account: &Account,
+    about: Circumstances,
+    terms: Terms,
+) -> usize {
+    let before = told_before(account, terms.begun);
+    let follow = |count| Course::follow(count, earlier, later, account, about, terms.now);
+    if later.pid == 0 {
+        // The look may be ahead of what was told, and never behind.
+        let leads_there = |count: &usize| follow(*count).rests_as(later);
+        return (1..=before).rev().find(leads_there).unwrap_or(0);
+    }
+    let mut told = account.told().iter();
+    let begins = told.position(|told| told.event.begins(later.pid));
+    let unnamed = || (before > 0 && follow(before).is_unnamed()).then_some(before);
+    begins
+        .map(|place| place.saturating_add(1))
+        .or_else(unnamed)
+        .unwrap_or(0)
+}
+
+/// Nothing was told.
+fn by_look(
+    earlier: &Process,
+    later: &Process,
+    account: &mut Account,
+    about: Circumstances,
+    terms: Terms,
+) -> Finding {
+    let steps = tracker::infer(earlier, later, about);
+    let steps = attribute(steps, account, terms);
+    let is_owed = account.synced && owes_story(&steps, earlier, later);
+    let awaits = |step: &Step| {
+        let is_open = step.lacks_exit() || may_be_a_successors(step, earlier);
+        step.died && is_open && account.awaits_exit_of(step.pid)
+    };
+    if terms.may_wait && (is_owed || steps.iter().any(awaits)) {
+        return Finding::Wait;
+    }
+    if is_owed {
+        account.synced = false;
+    }
+    bury(&steps, account, terms.now);
+    Finding::Steps {
+        steps,
+        lapsed: is_owed,
+    }
+}
+
+/// Whether an account that was complete so far has more to tell than the look: of every life that
+/// began, and of every end but one that the look shows in full.
+fn owes_story(steps: &[Step], earlier: &Process, later: &Process) -> bool {
+    let is_story = |step: &Step| {
+        let is_known = step.pid != 0 && step.cause != Cause::Unknown && !step.lacks_exit();
+        step.died && (!is_known || may_be_a_successors(step, earlier))
+    };
+    let began = later.pid != 0 && later.pid != earlier.pid;
+    began || steps.iter().any(is_story)
+}
+
+/// How many tellings had come when a look began, which therefore shows what became of them.
+fn told_before(account: &Account, begun: Moment) -> usize {
+    let told = account.told().iter();
+    told.take_while(|told| told.at.monotonic <= begun.monotonic)
+        .count()
+}
+
+/// Some tellings, and then the rest of the way.
+fn by_account(
+    count: usize,
+    earlier: &Process,
+    later: &Process,
+    account: &mut Account,
+    about: Circumstances,
+    terms: Terms,
+) -> Finding {
+    let course = Course::follow(count, earlier, later, account, about, terms.now);
+    let is_buried = |step: &Step| step.died && account.is_buried(step.pid, terms.now);
+    if course.contradicts || course.steps.iter().any(is_buried) {
+        // It is later than it was waited for, or taken for another's.
+        account.lose();
+        return by_look(earlier, later, account, about, terms);
+    }
+    let lapsed = !terms.may_wait && !course.reaches(earlier);
+    account.synced = !lapsed;
+    let position = course.position();
+    let rest = Circumstances {
+        started_by: course.started_by,
+        ..about
+    };
+    let mut steps = course.steps;
+    steps.extend(tracker::infer(&position, later, rest));
+    account.settle(count);
+    let steps = attribute(steps, account, terms);
+    bury(&steps, account, terms.now);
+    Finding::Steps { steps, lapsed }
+}
+
+fn taken(steps: Vec<Step>) -> Finding {
+    Finding::Steps {
+        steps,
+        lapsed: false,
+    }
+}
+
+/// Whether an end that a look shows may be that of a successor: supervisord's times have whole seconds,
+/// and within the second of its start a process may be followed by another.
+fn may_be_a_successors(step: &Step, earlier: &Process) -> bool {
+    step.pid == earlier.pid && earlier.now <= earlier.start
+}
+
+/// Adds what the kernel knows, and who noticed first.
+fn attribute(mut steps: Vec<Step>, account: &Account, terms: Terms) -> Vec<Step> {
+    for step in steps.iter_mut().filter(|step| step.died && step.pid != 0) {
+        if let Some(exit) = account.exit_of(step.pid) {
+            let is_a_successors = !step.lacks_exit() && step.exit != Some(exit);
+            if is_a_successors && step.noticed.is_none() {
+                step.cause = Cause::Unknown;
+                step.expected = None;
+            }
+            step.exit = Some(exit);
+        }
+        let told = step.noticed.map(|at| (step.seen_by, at));
+        let looked = (SeenBy::Poll, terms.changed_at);
+        let candidates = told.into_iter().chain([looked]);
+        if let Some((seen_by, at)) = account.first_of(step.pid, candidates) {
+            step.seen_by = seen_by;
+            step.noticed = Some(at);
+        }
+    }
+    steps
+}
+
+/// How a process ended that went with its supervisord or its group, where that was told.
+fn explain_end(
+    steps: &mut Vec<Step>,
+    earlier: &Process,
+    later: &Process,
+    account: &mut Account,
+    about: Circumstances,
+    terms: Terms,
+) {
+    if !account.synced {
+        return;
+    }
+    account.forget_way_to(earlier);
+    let course = Course::follow(usize::MAX, earlier, later, account, about, terms.now);
+    let told = course.steps.into_iter().find(|step| step.died);
+    let place = steps.iter().position(|step| step.died);
+    let (Some(place), Some(told)) = (place, told) else {
+        return;
+    };
+    let ended_by_itself = matches!(told.cause, Cause::Crash | Cause::ExpectedExit);
+    if let Some(end) = steps.get_mut(place) {
+        end.exit = told.exit.or(end.exit);
+        end.uptime_seconds = told.uptime_seconds;
+        end.seen_by = told.seen_by;
+        end.noticed = told.noticed;
+        if ended_by_itself {
+            end.to = told.to;
+            end.cause = told.cause;
+            end.expected = told.expected;
+        }
+    }
+    if !ended_by_itself {
+        return;
+    }
+    match steps.get_mut(place.saturating_add(1)) {
+        Some(next) => next.from = told.to,
+        None => steps.push(Step::new(
+            told.to,
+            later.state,
+            0,
+            Cause::SupervisordRestart,
+        )),
+    }
+}
+
+/// What was told of is over.
+fn bury(steps: &[Step], account: &mut Account, now: Moment) {
+    for step in steps.iter().filter(|step| step.died && step.pid != 0) {
+        account.bury(step.pid, now);
+    }
+}

@@ -1,0 +1,144 @@
+//! A look at a program is taken in, or kept until the feeds have told the way to it.
+
+use std::time::Duration;
+
+use super::Program;
+use crate::{
+    engine::{
+        evidence::{self, Finding, Terms},
+        step::{Circumstances, Step},
+        tracker,
+    },
+    model::{Moment, Process},
+};
+
+/// A look at a program.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::engine) struct Look {
+    /// What it showed.
+    pub process: Process,
+    /// When it began.
+    pub begun: Moment,
+    /// Whether it was at the run of supervisord that was looked at before.
+    pub same_supervisord: bool,
+    /// Whether it was part of a poll of all programs.
+    pub is_poll: bool,
+}
+
+/// A look that waits for more to be told.
+#[derive(Debug)]
+pub(in crate::engine) struct Held {
+    /// The one that is waited for.
+    pub look: Look,
+    /// The one that counts when it was waited for in vain.
+    pub latest: Look,
+    /// When the change was looked at first.
+    pub since: Moment,
+}
+
+/// What a look came to.
+#[derive(Debug)]
+pub(in crate::engine) struct Seen {
+    pub steps: Vec<Step>,
+    /// Whether supervisord made the program anew.
+    pub is_anew: bool,
+    /// Whether a feed owed more and did not tell it in time.
+    pub lapsed: bool,
+}
+
+impl Program {
+    /// Takes a new look at the program in; none where it is older than what is known, or is kept until
+    /// more is told.
+    pub(in crate::engine) fn observe(
+        &mut self,
+        look: Look,
+        patience: Duration,
+        now: Moment,
+    ) -> Option<Seen> {
+        if look.begun.monotonic < self.seen_at.monotonic {
+            return None;
+        }
+        let about = Circumstances {
+            same_supervisord: look.same_supervisord,
+            retrying: self.retry.may_have_started(),
+            settled: self.is_settled(),
+            renewed: self.renewed,
+            started_by: self.started_by,
+        };
+        let changed_at = self.held.as_ref().map_or(now, |held| held.since);
+        let terms = Terms {
+            begun: look.begun,
+            changed_at,
+            may_wait: now.since(changed_at) < patience,
+            now,
+        };
+        let (earlier, later) = (&self.process, &look.process);
+        match evidence::weigh(earlier, later, &mut self.account, about, terms) {
+            Finding::Stale => {
+                self.held = None;
+                self.looks.hinted(now);
+                None
+            }
+            Finding::Wait => {
+                self.hold(look, changed_at);
+                None
+            }
+            Finding::Steps { steps, lapsed } => {
+                self.held = None;
+                let is_anew = self.take_in(look, &steps, now);
+                Some(Seen {
+                    steps,
+                    is_anew,
+                    lapsed,
+                })
+            }
+        }
+    }
+
+    /// Keeps a look. One at a live process stays until its start is told, where a newer one may never
+    /// be caught up with.
+    fn hold(&mut self, look: Look, since: Moment) {
+        let earlier = self.held.take().map(|held| held.look);
+        let alive = earlier.filter(|earlier| earlier.process.pid != 0);
+        self.held = Some(Held {
+            look: alive.unwrap_or_else(|| look.clone()),
+            latest: look,
+            since,
+        });
+    }
+
+    /// The way to a look is known; returns whether supervisord made the program anew.
+    fn take_in(&mut self, look: Look, steps: &[Step], now: Moment) -> bool {
+        let Look {
+            process: later,
+            begun,
+            same_supervisord,
+            is_poll,
+        } = look;
+        let is_anew = tracker::is_recreated(&self.process, &later, same_supervisord);
+        self.note_rest(&later, same_supervisord, now);
+        if later.pid != self.process.pid {
+            self.running_since = None;
+        }
+        self.looked_at = Some(begun);
+        self.process = later;
+        self.seen_at = now;
+        self.crash = None;
+        for step in steps {
+            self.take(step);
+        }
+        if is_poll {
+            self.count_missed(same_supervisord);
+        }
+        if !steps.is_empty() {
+            self.state_since = now.wall;
+            self.changed_at = now;
+            self.renewed = is_anew;
+            self.looks.afresh();
+        }
+        self.note_state(now);
+        self.exit = tracker::exit_of(&self.process);
+        self.expected_exit = self.process.spawn_error.is_empty();
+        is_anew
+    }
+}

@@ -1,0 +1,204 @@
+//! The feeds and the looks at single programs, each with delays of its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use supervigil::{
+    engine::{Input, Looked},
+    model::{Feed, PidNews, ProgramEvent, ProgramKey, ProgramName, Telling},
+};
+
+use super::{Pending, Rig, server};
+use crate::supervisord::{Fault, Word};
+
+/// Which feeds there are, and how late what they bring may come, in milliseconds.
+#[derive(Debug, Clone)]
+pub(crate) struct Feeds {
+    /// The longest delays; none: there is no such feed.
+    pub(crate) log: Option<u64>,
+    pub(crate) pidfd: Option<u64>,
+    pub(crate) listener: Option<u64>,
+    /// From the decision to look to the look, and from there to its arrival.
+    pub(crate) looks: (u64, u64),
+    rng: fastrand::Rng,
+    /// A stream keeps its order: when the last of it arrives.
+    last: BTreeMap<Feed, u64>,
+    watched: BTreeSet<u32>,
+}
+
+impl Feeds {
+    pub(crate) fn new(delays: [Option<u64>; 3], looks: (u64, u64), seed: u64) -> Self {
+        let [log, pidfd, listener] = delays;
+        Self {
+            log,
+            pidfd,
+            listener,
+            looks,
+            rng: fastrand::Rng::with_seed(seed),
+            last: BTreeMap::new(),
+            watched: BTreeSet::new(),
+        }
+    }
+
+    /// When a word of a stream arrives that is said now.
+    fn arrival(&mut self, feed: Feed, most: u64, now: u64) -> u64 {
+        let at = now + self.rng.u64(0..=most);
+        let last = self.last.entry(feed).or_default();
+        *last = at.max(*last);
+        *last
+    }
+}
+
+impl Rig {
+    /// The feeds come up with supervigil.
+    pub(super) fn open_feeds(&mut self) {
+        if let Some(feeds) = &mut self.feeds {
+            feeds.watched.clear();
+            feeds.last.clear();
+            self.streams(true);
+        }
+    }
+
+    /// Streams from supervisord come up or break; what was on its way in one that breaks is lost.
+    fn streams(&mut self, is_up: bool) {
+        let Some(feeds) = self.feeds.clone() else {
+            return;
+        };
+        if !is_up {
+            self.pending.retain(|(_, pending)| {
+                !matches!(
+                    pending,
+                    Pending::Input(Input::Told { .. } | Input::FeedChanged { .. })
+                )
+            });
+        }
+        let streams = [(Feed::Log, feeds.log), (Feed::Listener, feeds.listener)];
+        for (feed, most) in streams {
+            if let Some(most) = most {
+                let input = Input::FeedChanged {
+                    server: server(),
+                    feed,
+                    is_up,
+                };
+                let feeds = self.feeds.as_mut().unwrap();
+                let at = feeds.arrival(feed, if is_up { most } else { 0 }, self.sim.now);
+                self.pending.push((at, Pending::Input(input)));
+            }
+        }
+    }
+
+    /// Fetches what the feeds have to say.
+    pub(super) fn listen(&mut self) {
+        let words = std::mem::take(&mut self.sim.words);
+        for (at, word) in words {
+            if self.engine.is_some() {
+                self.word(at, word);
+            }
+        }
+    }
+
+    fn word(&mut self, at: u64, word: Word) {
+        let Some(feeds) = &mut self.feeds else {
+            return;
+        };
+        match word {
+            Word::Streams(is_up) => self.streams(is_up),
+            Word::Log(name, event) => {
+                if let Some(most) = feeds.log {
+                    let at = feeds.arrival(Feed::Log, most, at);
+                    self.tell(at, Feed::Log, None, &name, event);
+                }
+            }
+            Word::Listener(name, event) => {
+                if let Some(most) = feeds.listener {
+                    let at = feeds.arrival(Feed::Listener, most, at);
+                    self.tell(at, Feed::Listener, Some(&name.group), &name, event);
+                }
+            }
+            Word::Death(name, pid, exit) => {
+                let Some(most) = feeds.pidfd.filter(|_| feeds.watched.remove(&pid)) else {
+                    return;
+                };
+                let dead = at + feeds.rng.u64(0..=most);
+                let ended = dead + feeds.rng.u64(0..=most);
+                for (at, news) in [(dead, PidNews::Dead), (ended, PidNews::Ended(Some(exit)))] {
+                    let key = ProgramKey::new(&server(), &name);
+                    let input = Input::PidNews { key, pid, news };
+                    self.pending.push((at, Pending::Input(input)));
+                }
+            }
+        }
+    }
+
+    fn tell(
+        &mut self,
+        at: u64,
+        feed: Feed,
+        group: Option<&std::sync::Arc<str>>,
+        name: &ProgramName,
+        event: ProgramEvent,
+    ) {
+        let telling = Telling::Program {
+            group: group.cloned(),
+            name: std::sync::Arc::clone(&name.name),
+            event,
+        };
+        let input = Input::Told {
+            server: server(),
+            feed,
+            telling,
+        };
+        self.pending.push((at, Pending::Input(input)));
+    }
+
+    /// Watches the pids that are alive, where they still are.
+    pub(super) fn watch_pids(&mut self) {
+        let Some(feeds) = self.feeds.as_mut().filter(|feeds| feeds.pidfd.is_some()) else {
+            return;
+        };
+        let targets = self.engine.as_ref().unwrap().pid_targets(&server());
+        let now = self.sim.now;
+        for (pid, target) in targets.pids {
+            let mut alive = self.sim.programs.iter().map(|program| program.pid);
+            if alive.any(|alive| alive == pid) && feeds.watched.insert(pid) {
+                let key = ProgramKey::new(&server(), &target.program);
+                let news = PidNews::Watched;
+                let input = Input::PidNews { key, pid, news };
+                self.pending.push((now, Pending::Input(input)));
+            }
+        }
+    }
+
+    /// Sends a look out. Without feeds it never comes back, and so asks for no other: polls alone.
+    pub(super) fn ask(&mut self, programs: Vec<ProgramName>) {
+        if let Some(feeds) = &self.feeds {
+            let at = self.sim.now + feeds.looks.0;
+            self.pending.push((at, Pending::Look(programs)));
+        }
+    }
+
+    pub(super) fn look(&mut self, programs: &[ProgramName]) {
+        let begun = self.begun();
+        let looked = programs.iter().map(|name| {
+            let process = match self.sim.process(name) {
+                Ok(process) => Some(process),
+                Err(Fault::BadName) => None,
+                Err(fault) => return Err(fault),
+            };
+            Ok((name.clone(), process))
+        });
+        let programs: Result<Vec<_>, Fault> = looked.collect();
+        let supervisord = self.sim.pid();
+        let input = Input::Looked {
+            server: server(),
+            begun,
+            outcome: programs.ok().map(|programs| Looked {
+                supervisord,
+                programs,
+            }),
+        };
+        let takes = self.feeds.as_ref().map_or(0, |feeds| feeds.looks.1);
+        self.listen();
+        self.pending
+            .push((self.sim.now + takes, Pending::Input(input)));
+    }
+}
