@@ -45,6 +45,8 @@ pub(super) struct Course<'a> {
     born: Option<i64>,
     rests_since: Option<Moment>,
     had_life: bool,
+    /// Whether nothing else was told.
+    is_last: bool,
 }
 
 impl<'a> Course<'a> {
@@ -69,8 +71,12 @@ impl<'a> Course<'a> {
             born: (earlier.pid != 0).then_some(earlier.start),
             rests_since: None,
             had_life: earlier.start != 0,
+            is_last: false,
         };
-        for told in account.told().iter().take(count) {
+        let told = account.told();
+        let last = count.min(told.len()).saturating_sub(1);
+        for (place, told) in told.iter().take(count).enumerate() {
+            course.is_last = place == last;
             course.take(told);
         }
         course.correct_last_end();
@@ -241,10 +247,18 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// A failure to start, of a process or without one; which is it shows in the look where it is the
-    /// last one.
+    /// A failure to start, of a process or without one: that shows in the look, and only of the last one.
     fn backed_off(&mut self, told: &Told) {
-        let cause = failure_cause(self.later);
+        let is_shown = self.is_last
+            && matches!(
+                self.later.state,
+                ProcessState::Backoff | ProcessState::Fatal
+            );
+        let cause = if is_shown {
+            failure_cause(self.later)
+        } else {
+            Cause::Unknown
+        };
         if cause == Cause::Crash {
             self.end(ProcessState::Backoff, cause, None, Some(false), told);
         } else {

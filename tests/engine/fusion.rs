@@ -185,7 +185,10 @@ fn transitions(rig: &Rig) -> impl Iterator<Item = &Transition> {
 fn told(rig: &Rig, name: &ProgramName) -> Vec<(u32, Option<Exit>, Cause)> {
     let ends = transitions(rig).filter(|transition| {
         let ended = transition.from.is_alive() && !transition.to.is_alive();
-        transition.name == *name.name && ended && transition.cause != Cause::SpawnError
+        // A failure to start, of which it is not known whether there was a process.
+        let is_vague = transition.pid == 0 && transition.cause == Cause::Unknown;
+        let is_end = ended && transition.cause != Cause::SpawnError && !is_vague;
+        transition.name == *name.name && is_end
     });
     ends.map(|end| (end.pid, end.exit, end.cause)).collect()
 }
