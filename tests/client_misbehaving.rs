@@ -3,6 +3,7 @@
 //! The peers are plain sockets that follow a script in a thread of their own.
 
 #[cfg(test)]
+#[expect(dead_code, reason = "a part of it is used here")]
 mod peer;
 
 use std::{

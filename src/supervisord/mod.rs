@@ -2,15 +2,19 @@
 //!
 //! Owns how supervisord is asked and what its answers mean word by word: [`codec`] (pure) writes calls
 //! and reads answers, `transport` moves them within a deadline and a byte cap, [`CallError`] says what
-//! went wrong and what to do. It draws no conclusions: a snapshot is handed up as it came. It keeps no
+//! went wrong and what to do. [`LogFeed`] follows supervisord's main log, whose lines [`main_log`] (pure)
+//! reads. It draws no conclusions: a snapshot is handed up as it came. It keeps no
 //! state but idle connections, decides on no retry beyond a connection that had gone stale, and reads
 //! no clock.
 
 mod answer;
 pub mod codec;
+mod connections;
 mod discovery;
 mod error;
 mod fault;
+mod log_feed;
+pub mod main_log;
 mod settings;
 mod target;
 mod transport;
@@ -29,6 +33,7 @@ pub use answer::{LogStream, LogTail, Look, ProgramConfig, ServerState};
 pub use discovery::usual_paths;
 pub use error::{CallError, Progress};
 pub use fault::{Fault, FaultCode};
+pub use log_feed::{LogFeed, LogFeedError};
 pub use settings::{Credentials, Endpoint, Settings};
 
 /// The most that an answer may be: 1000 programs are 1.1 MB, so this is room for some 29,000.

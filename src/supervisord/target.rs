@@ -1,13 +1,10 @@
-//! Where a call goes: an endpoint, as it is at the time of the call.
+//! Where a request goes: an endpoint, as it is at the time of the call.
 
 use std::path::{Path, PathBuf};
 
 use hyper::{Uri, http::uri::Authority};
 
 use super::{error::CallError, settings::Endpoint};
-
-/// The path of supervisord's XML-RPC (`supervisor_xmlrpc_handler` in xmlrpc.py).
-const RPC_PATH: &str = "/RPC2";
 
 /// What `sockaddr_un` of Linux holds beside the closing NUL (`unix(7)`).
 const SOCKET_PATH_BYTES_MAX: usize = 107;
@@ -72,14 +69,14 @@ impl Target {
         }
     }
 
-    /// For the HTTP client.
-    pub(super) fn uri(&self) -> Result<Uri, hyper::http::Error> {
+    /// A path on it, for the HTTP client.
+    pub(super) fn uri(&self, path: &str) -> Result<Uri, hyper::http::Error> {
         match self {
-            Self::Unix(path) => Ok(hyperlocal::Uri::new(path, RPC_PATH).into()),
+            Self::Unix(socket) => Ok(hyperlocal::Uri::new(socket, path).into()),
             Self::Tcp(authority) => Uri::builder()
                 .scheme("http")
                 .authority(Authority::try_from(authority.as_str())?)
-                .path_and_query(RPC_PATH)
+                .path_and_query(path)
                 .build(),
         }
     }

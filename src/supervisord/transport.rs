@@ -1,33 +1,34 @@
 //! Bodies to and from supervisord over HTTP/1.1, on a unix socket or TCP.
 //!
-//! Owns connections, the deadline and the byte cap of a call, and what supervisord's HTTP server needs
-//! (medusa, in supervisor's http.py and `medusa/`): a Content-Length with every request, never a chunk,
-//! never an empty body. What the bodies say is `codec`'s.
+//! Owns the deadline, the attempts and the byte cap of a call, and what supervisord's HTTP server needs
+//! (medusa, in supervisor's http.py and `medusa/`): a Content-Length with every call, never a chunk,
+//! never an empty body; and the head of a stream. How it connects is `connections`', what the bodies
+//! say is `codec`'s and `log_feed`'s.
 //!
 //! Invariant: a call that could change something is written to at most one connection.
 
-use std::{error::Error as _, io, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{
-    Request, Response, StatusCode,
+    Request, Response, StatusCode, Uri,
     body::{Body as _, Bytes, Incoming},
     header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT},
+    http::request::Builder,
 };
-use hyper_util::{
-    client::legacy::{self, connect::HttpConnector},
-    rt::TokioExecutor,
-};
-use hyperlocal::UnixConnector;
 use secrecy::ExposeSecret as _;
 
 use super::{
     BODY_BYTES_MAX,
+    connections::Connections,
     error::{CallError, Progress},
     settings::{Credentials, Endpoint, Settings},
     target::Target,
 };
+
+/// The path of supervisord's XML-RPC (`supervisor_xmlrpc_handler` in xmlrpc.py).
+const RPC_PATH: &str = "/RPC2";
 
 /// Enough for polls that follow each other. With no second one, a call that is sent again because the
 /// kept connection had gone stale gets a fresh one.
@@ -51,22 +52,19 @@ pub(super) struct Transport {
     endpoint: Endpoint,
     authorization: Option<HeaderValue>,
     timeout: Duration,
-    unix: legacy::Client<UnixConnector, Full<Bytes>>,
-    tcp: legacy::Client<HttpConnector, Full<Bytes>>,
+    calls: Connections,
+    /// Apart from those of calls, as a stream takes its connection for good.
+    streams: Connections,
 }
 
 impl Transport {
     pub(super) fn new(settings: &Settings) -> Arc<Self> {
-        let mut builder = legacy::Client::builder(TokioExecutor::new());
-        builder.pool_max_idle_per_host(IDLE_CONNECTIONS_MAX);
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
         Arc::new(Self {
             endpoint: settings.endpoint.clone(),
             authorization: settings.credentials.as_ref().and_then(authorization),
             timeout: settings.timeout,
-            unix: builder.build(UnixConnector),
-            tcp: builder.build(connector),
+            calls: Connections::keeping(IDLE_CONNECTIONS_MAX),
+            streams: Connections::keeping(0),
         })
     }
 
@@ -127,34 +125,65 @@ impl Transport {
         method: &'static str,
     ) -> Result<Response<Incoming>, CallError> {
         let request = self
-            .request(target, body)
-            .map_err(|source| CallError::Address {
-                url: target.url(),
-                source,
-            })?;
-        let sent = match target {
-            Target::Unix(_) => self.unix.request(request).await,
-            Target::Tcp(_) => self.tcp.request(request).await,
-        };
-        sent.map_err(|error| send_error(error, target, method))
+            .request(Request::post(address(target, RPC_PATH)?), target)
+            .header(CONTENT_TYPE, "text/xml")
+            .body(Full::new(body))
+            .map_err(|source| no_address(target, source))?;
+        self.calls.send(target, request, method).await
     }
 
-    fn request(
+    /// Asks for a path whose answer is a stream, and gives its head; `name` is the stream's, for
+    /// errors. The deadline is for the head alone.
+    pub(super) async fn stream(
         &self,
-        target: &Target,
-        body: Bytes,
-    ) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
-        let mut request = Request::post(target.uri()?)
-            .header(HOST, target.host())
-            .header(
-                USER_AGENT,
-                concat!("supervigil/", env!("CARGO_PKG_VERSION")),
-            )
-            .header(CONTENT_TYPE, "text/xml");
-        if let Some(authorization) = &self.authorization {
-            request = request.header(AUTHORIZATION, authorization);
+        path: &str,
+        name: &'static str,
+    ) -> Result<(Response<Incoming>, String), CallError> {
+        let target = Target::of(&self.endpoint)?;
+        let request = self
+            .request(Request::get(address(&target, path)?), &target)
+            .body(Full::default())
+            .map_err(|source| no_address(&target, source))?;
+        let url = target.url();
+        let head = self.streams.send(&target, request, name);
+        match tokio::time::timeout(self.timeout, head).await {
+            Ok(head) => {
+                let head = head?;
+                check_status(&head, &target, name)?;
+                Ok((head, url))
+            }
+            Err(_elapsed) => Err(CallError::Timeout {
+                url,
+                method: name,
+                after: self.timeout,
+                progress: Progress::default(),
+            }),
         }
-        request.body(Full::new(body))
+    }
+
+    /// What every request has in its head.
+    fn request(&self, request: Builder, target: &Target) -> Builder {
+        let request = request.header(HOST, target.host()).header(
+            USER_AGENT,
+            concat!("supervigil/", env!("CARGO_PKG_VERSION")),
+        );
+        match &self.authorization {
+            Some(authorization) => request.header(AUTHORIZATION, authorization),
+            None => request,
+        }
+    }
+}
+
+fn address(target: &Target, path: &str) -> Result<Uri, CallError> {
+    target
+        .uri(path)
+        .map_err(|source| no_address(target, source))
+}
+
+fn no_address(target: &Target, source: hyper::http::Error) -> CallError {
+    CallError::Address {
+        url: target.url(),
+        source,
     }
 }
 
@@ -222,73 +251,4 @@ async fn read_body(
         body.extend_from_slice(&data);
     }
     Ok(body)
-}
-
-fn send_error(error: legacy::Error, target: &Target, method: &'static str) -> CallError {
-    if error.is_connect() {
-        return connect_error(error, target);
-    }
-    let url = target.url();
-    let http = error.source().and_then(|cause| cause.downcast_ref());
-    if http.is_some_and(is_foreign) {
-        CallError::NotHttp { url, source: error }
-    } else {
-        CallError::Closed {
-            url,
-            method,
-            source: error,
-        }
-    }
-}
-
-/// Whether the peer said something that is not HTTP, rather than nothing at all.
-fn is_foreign(error: &hyper::Error) -> bool {
-    // A peer that speaks first may be heard before the request is on its way, which is cancelled then.
-    let cause: Option<&hyper::Error> = error.source().and_then(|cause| cause.downcast_ref());
-    if let Some(cause) = cause.filter(|_| error.is_canceled()) {
-        return is_foreign(cause);
-    }
-    let ended = error.is_incomplete_message() || error.is_canceled() || error.is_closed();
-    let io_error: Option<&io::Error> = error.source().and_then(|cause| cause.downcast_ref());
-    !ended && io_error.is_none()
-}
-
-fn connect_error(error: legacy::Error, target: &Target) -> CallError {
-    let url = target.url();
-    let Some(source) = io_cause(&error) else {
-        return CallError::Connect {
-            url,
-            source: error.into(),
-        };
-    };
-    match (source.kind(), target) {
-        (io::ErrorKind::NotFound, Target::Unix(path)) => CallError::NoSocket {
-            looked_at: vec![path.clone()],
-        },
-        (io::ErrorKind::PermissionDenied, Target::Unix(path)) => CallError::NoPermission {
-            path: path.clone(),
-            source,
-        },
-        (io::ErrorKind::ConnectionRefused, _) => CallError::Refused { url, source },
-        (io::ErrorKind::WouldBlock, _) => CallError::Busy { url, source },
-        _ => CallError::Connect {
-            url,
-            source: source.into(),
-        },
-    }
-}
-
-/// The kernel's error at the bottom of a chain; rebuilt, as a chain gives only references.
-fn io_cause(error: &legacy::Error) -> Option<io::Error> {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            return Some(match error.raw_os_error() {
-                Some(code) => io::Error::from_raw_os_error(code),
-                None => io::Error::new(error.kind(), error.to_string()),
-            });
-        }
-        cause = error.source();
-    }
-    None
 }

@@ -26,6 +26,8 @@ enum End {
     Hold,
     /// Go on sending until the client lets go of it.
     Send,
+    /// Say what it is given to say, until nobody can give it any more.
+    Say(mpsc::Receiver<Vec<u8>>),
 }
 
 impl Connection {
@@ -47,6 +49,12 @@ impl Connection {
     /// One reply, then bytes without end.
     pub(crate) fn endless(reply: impl Into<Vec<u8>>) -> Self {
         Self::new([reply.into()], End::Send)
+    }
+
+    /// One reply, then whatever is sent here, and the end when the sender is dropped.
+    pub(crate) fn saying(reply: impl Into<Vec<u8>>) -> (mpsc::Sender<Vec<u8>>, Self) {
+        let (sender, words) = mpsc::channel();
+        (sender, Self::new([reply.into()], End::Say(words)))
     }
 
     /// One reply for each request; after the last the end.
@@ -89,6 +97,7 @@ impl Connection {
             End::Send => loop {
                 stream.write_all(&[b' '; 8192])?;
             },
+            End::Say(words) => words.iter().try_for_each(|words| stream.write_all(&words)),
         }
     }
 }
