@@ -5,8 +5,14 @@
 #[path = "kernel/children.rs"]
 mod children;
 #[cfg(test)]
+#[path = "kernel/limits.rs"]
+mod limits;
+#[cfg(test)]
 #[path = "kernel/namespaces.rs"]
 mod namespaces;
+#[cfg(test)]
+#[path = "kernel/reuse.rs"]
+mod reuse;
 #[cfg(test)]
 #[path = "kernel/rig.rs"]
 mod rig;

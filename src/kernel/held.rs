@@ -3,11 +3,7 @@
 //! What becomes readable is found without looking at the others, and nothing is timed while nobody
 //! dies. Each process is told of at most three times: watched, dead, ended.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    io,
-    os::fd::OwnedFd,
-};
+use std::{collections::BTreeMap, io, os::fd::OwnedFd};
 
 use procfs::process::Process;
 use rustix::{
@@ -150,9 +146,9 @@ impl Held {
         }
     }
 
-    /// The pids that are watched.
-    pub(super) fn pids(&self) -> BTreeSet<u32> {
-        self.processes.keys().copied().collect()
+    /// Whether the process of that pid is watched.
+    pub(super) fn holds(&self, pid: u32) -> bool {
+        self.processes.contains_key(&pid)
     }
 
     /// Watches one process more, after proving it; false for one whose end was told.

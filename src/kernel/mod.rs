@@ -1,10 +1,10 @@
 //! The kernel's word on the programs' processes.
 //!
 //! Owns the feed that tells of a death the moment it happens, and of how a process ended where
-//! supervisord never says: [`watch`] holds a pidfd for each live process of one supervisord. A pid
+//! supervisord never says: [`watch()`] holds a pidfd for each live process of one supervisord. A pid
 //! is a number that may mean somebody else, so none is watched before it is proved to be the
 //! program's process: `namespace` makes sure that supervisord's numbers are the ones used here, and
-//! [`proof`] (pure) that the process is supervisord's child and older than the look that showed it.
+//! `proof` (pure) that the process is supervisord's child and older than the look that showed it.
 //! What cannot be watched has its reason, [`WhyNot`].
 //!
 //! It draws no conclusions: what a death means is for those above. It signals nobody and waits for
@@ -17,7 +17,7 @@ mod held;
 mod ioctl;
 mod namespace;
 mod pidfd;
-pub mod proof;
+mod proof;
 mod watch;
 mod why;
 

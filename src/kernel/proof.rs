@@ -20,16 +20,16 @@ use super::{BootTime, WhyNot};
 
 /// What `/proc/PID/stat` tells of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Birth {
+pub(super) struct Birth {
     /// The pid of its parent.
-    pub parent: u32,
+    pub(super) parent: u32,
     /// When it was started, in clock ticks since the boot, rounded down.
-    pub ticks: u64,
+    pub(super) ticks: u64,
 }
 
 /// Fails unless the process is a child of supervisord's and was started before `looked_at`, when the
 /// look that showed its pid began.
-pub fn prove(
+pub(super) fn prove(
     birth: Birth,
     supervisord: u32,
     looked_at: BootTime,

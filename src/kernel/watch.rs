@@ -153,7 +153,10 @@ impl Feed {
                     self.turn_to(&mut held, &seen).await?;
                 }
                 () = sleep(patience.unwrap_or_default()), if patience.is_some() => {
-                    self.say_all(held.expire(BootTime::now())).await?;
+                    // After a sleep of the host both have happened: then the end counts.
+                    let now = BootTime::now();
+                    self.say_all(held.news(now)).await?;
+                    self.say_all(held.expire(now)).await?;
                 }
             }
         }
@@ -190,42 +193,36 @@ impl Feed {
         found
     }
 
+    /// Watches those that are not watched yet.
     async fn add_all(&mut self, held: &mut Held, targets: &Targets) -> Result<(), Over> {
-        let watched = held.pids();
-        let others = targets
-            .pids
-            .iter()
-            .filter(|(pid, _)| !watched.contains(pid));
-        let mut is_full = false;
-        for (pid, target) in others {
-            let added = held.add(*pid, target, targets.supervisord);
-            let program = || target.program.clone();
-            match added {
+        let was_full = std::mem::take(&mut self.is_full);
+        for (&pid, target) in &targets.pids {
+            if held.holds(pid) {
+                continue;
+            }
+            let program = target.program.clone();
+            match held.add(pid, target, targets.supervisord) {
                 Ok(false) => {}
                 Ok(true) => {
-                    self.refused.remove(pid);
-                    let (pid, program, news) = (*pid, program(), PidNews::Watched);
+                    self.refused.remove(&pid);
+                    let news = PidNews::Watched;
                     self.say(Report::Pid { pid, program, news }).await?;
                 }
+                Err(why @ WhyNot::TooManyFiles) => {
+                    self.is_full = true;
+                    if !was_full {
+                        self.say(Report::Refused { pid, program, why }).await?;
+                    }
+                    // The others would fare no better.
+                    break;
+                }
                 Err(why) => {
-                    let is_told = if why == WhyNot::TooManyFiles {
-                        is_full = true;
-                        self.is_full
-                    } else {
-                        self.refused.insert(*pid, why) == Some(why)
-                    };
-                    if !is_told {
-                        let (pid, program) = (*pid, program());
+                    if self.refused.insert(pid, why) != Some(why) {
                         self.say(Report::Refused { pid, program, why }).await?;
                     }
                 }
             }
-            if is_full {
-                // The others would fare no better.
-                break;
-            }
         }
-        self.is_full = is_full;
         Ok(())
     }
 

@@ -5,7 +5,6 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Resource, getrlimit};
 use supervigil::{
     kernel::{BootTime, Limits, Report, WhyNot, raise_fd_limit},
     model::{Exit, PidNews},
@@ -222,36 +221,4 @@ fn three_hundred_deaths_at_once_are_each_told_once() {
         assert_eq!(said[&pid], expected);
     }
     rig.expect_silence(&pids[..0]);
-}
-
-#[test]
-fn the_limit_of_open_files_is_told_once_for_all() {
-    let limit = getrlimit(Resource::Nofile).current.unwrap();
-    let limits = Limits {
-        files_kept_free: limit,
-        ..Limits::default()
-    };
-    let mut rig = Rig::new(limits);
-    let mut children: Vec<_> = (0..3).map(|_| waits_then("exit 0")).collect();
-    let pids: Vec<_> = children.iter().map(|child| (child.id(), "es")).collect();
-    rig.look(&pids);
-    rig.expect(&Report::Up);
-    let Report::Refused { why, .. } = rig.next() else {
-        panic!("nothing was refused");
-    };
-    assert_eq!(why, WhyNot::TooManyFiles);
-    rig.look(&pids);
-    // With room for none, the limit is all that there is to say.
-    for child in &mut children {
-        child.wait().unwrap();
-    }
-    rig.look_over_tcp();
-    rig.expect(&Report::Down(WhyNot::NotLocal));
-}
-
-#[test]
-fn the_soft_limit_of_open_files_becomes_the_hard_one() {
-    let raised = raise_fd_limit().unwrap();
-    let limit = getrlimit(Resource::Nofile);
-    assert_eq!((limit.current, limit.maximum), (raised, raised));
 }

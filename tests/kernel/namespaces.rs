@@ -14,6 +14,7 @@ use supervigil::{
     supervisord::{Client, Endpoint, Settings},
 };
 use tempfile::TempDir;
+use tokio::{net::UnixStream, runtime::Runtime};
 
 use crate::{
     each_release,
@@ -87,6 +88,10 @@ fn a_supervisord_of_another_pid_namespace_is_not(release: Release) {
     let (mut rig, pid) = supervisord.looked_at();
     assert!(pid < id(), "{pid} is a number of a namespace of its own");
     rig.expect(&Report::Down(WhyNot::OtherNamespace));
+    // And if it had, by chance, the same number in both.
+    let mut rig = Rig::over(supervisord.listener(), rig.socket(), Limits::default());
+    rig.look(&[(pid, "es")]);
+    rig.expect(&Report::Down(WhyNot::OtherNamespace));
 }
 
 /// A supervisord that is not its starter's own child.
@@ -128,9 +133,22 @@ impl Started {
         }
     }
 
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join("s.sock")
+    }
+
+    /// The pid of whoever listens at its socket, as it is here.
+    fn listener(&self) -> u32 {
+        let credentials = runtime().block_on(async {
+            let stream = UnixStream::connect(self.socket()).await.unwrap();
+            stream.peer_cred().unwrap()
+        });
+        u32::try_from(credentials.pid().unwrap()).unwrap()
+    }
+
     /// A feed that is told of its one program, and the program's pid as supervisord gives it.
     fn looked_at(&self) -> (Rig, u32) {
-        let socket = self.folder.path().join("s.sock");
+        let socket = self.socket();
         let client = Client::new(&Settings {
             name: ServerName::new("main"),
             endpoint: Endpoint::Unix(socket.clone()),
@@ -141,10 +159,7 @@ impl Started {
             follow_log: false,
             watch_pids: true,
         });
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = runtime();
         let is_up = |snapshot: &Snapshot| snapshot.processes.iter().all(|one| one.pid != 0);
         let snapshot = wait_for(PATIENCE, "its program to be up", || {
             runtime.block_on(client.snapshot()).ok().filter(is_up)
@@ -154,6 +169,13 @@ impl Started {
         rig.look(&[(pid, "es")]);
         (rig, pid)
     }
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
 }
 
 impl Drop for Started {
