@@ -11,6 +11,7 @@
 //! | 2 | [`logging`] | where log lines go |
 //! | 3 | [`config`] | the file -> settings, or all of its mistakes |
 //! | 2 | [`supervisord`] | the client: XML-RPC over a unix socket or TCP |
+//! | 2 | [`kernel`] | the kernel's word on the programs' processes: deaths as they happen |
 //! | 2 | [`notify`] | the outbox (pure), the messages, the channels |
 //! | 2 | [`store`] | SQLite: what survives a restart |
 //! | 2 | [`metrics`] | Prometheus |
@@ -27,6 +28,7 @@ pub mod config;
 pub mod daemon;
 pub mod engine;
 pub mod http;
+pub mod kernel;
 pub mod logging;
 pub mod metrics;
 pub mod model;
