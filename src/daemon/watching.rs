@@ -15,6 +15,7 @@ use super::{budget::Budget, errand, event::Event, feeds, poller::Poller};
 use crate::{
     clock::Clock,
     engine::{Looked, PidTargets},
+    kernel::{BootTime, Target, Targets},
     model::{Moment, ProgramName, ServerName},
     supervisord::{Client, Settings},
 };
@@ -58,7 +59,7 @@ pub struct Watching {
     around: Surroundings,
     nudge: Arc<Notify>,
     budget: Budget,
-    targets: watch::Sender<PidTargets>,
+    targets: watch::Sender<Targets>,
 }
 
 impl Watching {
@@ -76,7 +77,7 @@ impl Watching {
         };
         let tasks = &around.tasks;
         tasks.spawn(poller.keep_running(tasks.clone(), around.stop.clone()));
-        let (targets, watched) = watch::channel(PidTargets::default());
+        let (targets, watched) = watch::channel(Targets::default());
         feeds::start(&client, settings, &around, watched);
         Self {
             client,
@@ -131,6 +132,20 @@ impl Watching {
 
     /// Watches the pids of these programs, and no others.
     pub fn watch_pids(&self, targets: PidTargets) {
+        let now = (self.around.clock.now(), BootTime::now());
+        let targets = Targets {
+            supervisord: targets.supervisord,
+            socket: self.client.socket(),
+            pids: targets
+                .pids
+                .into_iter()
+                .map(|(pid, target)| {
+                    let looked_at = now.1.before(now.0.since(target.looked_at));
+                    let program = target.program;
+                    (pid, Target { program, looked_at })
+                })
+                .collect(),
+        };
         self.targets.send_if_modified(|watched| {
             let is_new = *watched != targets;
             if is_new {

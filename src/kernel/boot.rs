@@ -31,6 +31,12 @@ impl BootTime {
         Self(self.0.saturating_add(span))
     }
 
+    /// The moment that much earlier.
+    #[must_use]
+    pub fn before(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(span))
+    }
+
     /// How long after an earlier moment; zero where that one is later.
     pub fn since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)

@@ -19,7 +19,7 @@ mod settings;
 mod target;
 mod transport;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, path::PathBuf, sync::Arc};
 
 use dxr::Value;
 
@@ -68,6 +68,11 @@ impl Client {
     /// Where it is, for people; without credentials. Of a search, what it finds at present.
     pub fn url(&self) -> String {
         self.transport.url()
+    }
+
+    /// The unix socket by which it is reached at present; none for TCP, or where there is none.
+    pub fn socket(&self) -> Option<PathBuf> {
+        self.transport.socket()
     }
 
     /// Whether it is on this host for sure, so that its paths mean the same files here.

@@ -46,6 +46,14 @@ impl Target {
         }
     }
 
+    /// The path of a unix socket.
+    pub(super) fn into_socket(self) -> Option<PathBuf> {
+        match self {
+            Self::Unix(path) => Some(path),
+            Self::Tcp(_) => None,
+        }
+    }
+
     /// For people; without credentials.
     pub(super) fn url(&self) -> String {
         match self {

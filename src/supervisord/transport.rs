@@ -7,7 +7,7 @@
 //!
 //! Invariant: a call that could change something is written to at most one connection.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http_body_util::{BodyExt as _, Full};
@@ -71,6 +71,11 @@ impl Transport {
     /// Where it is, for people; without credentials.
     pub(super) fn url(&self) -> String {
         Target::shown(&self.endpoint)
+    }
+
+    /// The unix socket by which it is reached at present.
+    pub(super) fn socket(&self) -> Option<PathBuf> {
+        Target::of(&self.endpoint).ok()?.into_socket()
     }
 
     /// Whether it is reached by a unix socket.
