@@ -21,7 +21,7 @@ use super::{
     account::{Account, Told},
     program::SETTLED_AFTER,
     step::{Circumstances, Step},
-    tracker::{failure_cause, lived, start_cause},
+    tracker::{TOO_QUICKLY, failure_cause, lived, start_cause},
 };
 use crate::model::{Cause, Exit, Moment, Process, ProcessState, ProgramEvent, SeenBy};
 
@@ -120,6 +120,28 @@ impl<'a> Course<'a> {
             && matches!(later.state, ProcessState::Fatal | ProcessState::Stopped);
         let rests = self.pid == 0 && !self.state.is_alive();
         rests && (self.state == later.state || moves_on || !lived(later))
+    }
+
+    /// Where it has led to by an end, as a look would have shown it (process.py); none where it has not.
+    pub(super) fn rest(&self) -> Option<Process> {
+        let end = self.steps.last().filter(|step| step.died)?;
+        let exit_status = match end.exit {
+            Some(Exit::Code(code)) => code,
+            Some(Exit::Signal { .. } | Exit::UnknownSignal) => -1,
+            None => 0,
+        };
+        let spawn_error = match (end.to, end.cause) {
+            (ProcessState::Backoff, _) => TOO_QUICKLY.to_owned(),
+            (ProcessState::Exited, Cause::Crash) => format!("Bad exit code {exit_status}"),
+            _ => String::new(),
+        };
+        Some(Process {
+            state: end.to,
+            pid: 0,
+            exit_status,
+            spawn_error,
+            ..self.later.clone()
+        })
     }
 
     /// Whether it leads to a process that was not named.

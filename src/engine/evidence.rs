@@ -11,6 +11,7 @@
 //! | a process alive whose end was told | any | the look is older |
 //! | the same process alive | tells of its end | that is forgotten: the look disproves it |
 //! | another process alive | tells of its start | the account's steps up to there |
+//! | another process alive | tells of ends, not yet of its start | the ends, and the look waits |
 //! | at rest | leads to rest before the look began | the account's steps up to there |
 //! | shows a life or an end | owes the story | the look waits |
 //! | shows an end | owes it, but the look says it all | the look's steps |
@@ -47,6 +48,13 @@ pub(super) enum Finding {
     Wait,
     /// It is older than what was told meanwhile.
     Stale,
+    /// It is kept, but a part of the way to it is sure.
+    Part {
+        /// That part.
+        steps: Vec<Step>,
+        /// Where it leads to.
+        position: Process,
+    },
     /// It is taken in.
     Steps {
         /// The way to it.
@@ -89,10 +97,42 @@ pub(super) fn weigh(
         told_before(account, terms.begun)
     };
     if confirmed > 0 {
-        by_account(confirmed, earlier, later, account, about, terms)
-    } else {
-        by_look(earlier, later, account, about, terms)
+        return by_account(confirmed, earlier, later, account, about, terms);
     }
+    if let Some(part) = ends_before(earlier, later, account, about, terms) {
+        return part;
+    }
+    by_look(earlier, later, account, about, terms)
+}
+
+/// The ends that were told before the start of the process which the look shows. They are sure, whatever
+/// is still to be told of that start.
+fn ends_before(
+    earlier: &Process,
+    later: &Process,
+    account: &mut Account,
+    about: Circumstances,
+    terms: Terms,
+) -> Option<Finding> {
+    if later.pid == 0 || !terms.may_wait {
+        return None;
+    }
+    let follow = |count| Course::follow(count, earlier, later, account, about, terms.now);
+    let all = account.told().len();
+    // Of a process that was not named it cannot be said that it was before that one.
+    let is_before = |step: &Step| !step.died || (step.pid != 0 && step.pid != later.pid);
+    let ended = |course: &Course<'_>| {
+        !course.contradicts && course.rest().is_some() && course.steps.iter().all(is_before)
+    };
+    let (count, course) = (1..=all)
+        .rev()
+        .map(|count| (count, follow(count)))
+        .find(|(_, course)| ended(course))?;
+    let position = course.rest()?;
+    let steps = attribute(course.steps, account, terms);
+    account.settle(count);
+    bury(&steps, account, terms.now);
+    Some(Finding::Part { steps, position })
 }
 
 /// The account is not known to be complete: what was told may be about anything before this look. It is

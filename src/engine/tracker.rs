@@ -275,10 +275,12 @@ pub fn exit_of(process: &Process) -> Option<Exit> {
     }
 }
 
-/// `Exited too quickly` is process.py's word for a process that lived; any other text says why none
-/// could be made.
+/// process.py's words for a process that lived, and not for `startsecs`.
+pub(super) const TOO_QUICKLY: &str = "Exited too quickly (process log may have details)";
+
+/// Any other text than [`TOO_QUICKLY`] says why no process could be made.
 pub(super) fn failure_cause(process: &Process) -> Cause {
-    if process.spawn_error.starts_with("Exited too quickly") || process.spawn_error.is_empty() {
+    if process.spawn_error == TOO_QUICKLY || process.spawn_error.is_empty() {
         Cause::Crash
     } else {
         Cause::SpawnError

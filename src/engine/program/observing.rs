@@ -55,7 +55,7 @@ impl Program {
         patience: Duration,
         now: Moment,
     ) -> Option<Seen> {
-        if look.begun.monotonic < self.seen_at.monotonic {
+        if look.begun.monotonic < self.seen_at.monotonic && !self.keeps(&look) {
             return None;
         }
         let about = Circumstances {
@@ -83,6 +83,20 @@ impl Program {
                 self.hold(look, changed_at);
                 None
             }
+            Finding::Part { steps, position } => {
+                let part = Look {
+                    process: position,
+                    is_poll: false,
+                    ..look.clone()
+                };
+                self.hold(look, changed_at);
+                self.take_in(part, &steps, now);
+                Some(Seen {
+                    steps,
+                    is_anew: false,
+                    lapsed: false,
+                })
+            }
             Finding::Steps { steps, lapsed } => {
                 self.held = None;
                 let is_anew = self.take_in(look, &steps, now);
@@ -93,6 +107,12 @@ impl Program {
                 })
             }
         }
+    }
+
+    /// Whether a look is the one that is kept, which what was told since has made no older.
+    fn keeps(&self, look: &Look) -> bool {
+        let held = self.held.as_ref();
+        held.is_some_and(|held| held.look == *look || held.latest == *look)
     }
 
     /// Keeps a look. One at a live process stays until its start is told, where a newer one may never
