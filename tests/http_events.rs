@@ -44,7 +44,8 @@ struct Answer {
 
 impl Answer {
     fn error(&self) -> &str {
-        self.body["error"].as_str().unwrap_or_default()
+        let error = self.body.get("error").and_then(Value::as_str);
+        error.unwrap_or_default()
     }
 }
 
@@ -287,7 +288,7 @@ async fn a_token_that_is_set_must_be_given() {
         "Bearer",
         "Bearer ",
         TOKEN,
-        &right[..right.len() - 1],
+        right.trim_end_matches('s'),
         &format!("{right}x"),
         &format!("Basic {TOKEN}"),
     ] {
