@@ -29,15 +29,24 @@ each_release!(
     chinese_names_arrive_whole,
 );
 
-/// `[eventlistener:supervigil]` with the settings of deploy/supervisor/listener.conf.
+/// deploy/supervisor/listener.conf, with the command and the log of a test.
 fn listener(config: &Path) -> String {
-    format!(
-        "[eventlistener:supervigil]\ncommand={} --config {} listen\n\
-         events=PROCESS_STATE,PROCESS_GROUP,SUPERVISOR_STATE_CHANGE\n\
-         buffer_size=1000\nautorestart=true\nstartsecs=1\nstopwaitsecs=5\n",
+    let lines = include_str!("../../deploy/supervisor/listener.conf").lines();
+    let command = format!(
+        "command={} --config {} listen",
         env!("CARGO_BIN_EXE_supervigil"),
         config.display()
-    )
+    );
+    let lines = lines.filter(|line| !line.starts_with(';')).map(|line| {
+        if line.starts_with("command=") {
+            command.as_str()
+        } else if line.starts_with("stderr_logfile=") {
+            "stderr_logfile=AUTO"
+        } else {
+            line
+        }
+    });
+    lines.fold(String::new(), |all, line| all + line + "\n")
 }
 
 /// A supervisord whose listener posts to a scripted daemon.

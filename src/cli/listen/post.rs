@@ -80,6 +80,8 @@ impl Sender {
                 }
                 Attempt::Refused(why) => {
                     self.say(format!("the daemon refuses events: {why}; they are lost"));
+                    // It may refuse the next batch, too, and one that only tells of the loss.
+                    sleep(DELAY_MAX).await;
                     return (self, events.saturating_add(told.lost));
                 }
                 Attempt::Failed(why) => {
