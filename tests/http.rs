@@ -69,6 +69,9 @@ async fn rig_at(listen: Listen, published: Published) -> Rig {
             // Nobody reads the counts of a rig that is gone.
             counted.send((path, code)).unwrap_or_default();
         }),
+        // Nobody takes hints here.
+        told: mpsc::channel(1).0,
+        token: None,
         language: Language::En,
         zone: TimeZone::UTC,
     };

@@ -5,6 +5,7 @@
 
 mod check;
 mod console;
+mod listen;
 mod run;
 mod status;
 mod test_notify;
@@ -61,6 +62,13 @@ enum Command {
     },
     /// Print transitions as they happen, one JSON object a line (needs no daemon)
     Watch,
+    /// Hand supervisord's events to the running daemon (supervisord starts it, as an event listener)
+    Listen {
+        /// Whose events they are: the name of a [[supervisord]] [default: the only one, else the one
+        /// whose url is that of the supervisord that starts it]
+        #[arg(long, value_name = "NAME")]
+        server: Option<String>,
+    },
     /// Send one real alert of each kind through each channel and print what the receiver answers
     TestNotify {
         /// Only to this channel
@@ -97,6 +105,9 @@ fn act(arguments: &Arguments, environment: &Environment) -> anyhow::Result<ExitC
         Command::Check { no_environment } => in_runtime(check::check(&config, !no_environment)),
         Command::Status { output } => in_runtime(status::status(&config, *output)),
         Command::Watch => in_runtime(watch::watch(&config)),
+        Command::Listen { server } => {
+            in_runtime(listen::listen(&config, environment, server.as_deref()))
+        }
         Command::TestNotify { channel, dry_run } => in_runtime(test_notify::test_notify(
             &config,
             channel.as_deref(),

@@ -78,6 +78,19 @@ pub struct Config {
     pub warnings: Vec<Warning>,
 }
 
+impl Config {
+    /// The supervisord that started this process, by the address that it gives to its children.
+    pub fn supervisord_that_started_us(
+        &self,
+        environment: &Environment,
+    ) -> Option<&client::Settings> {
+        let endpoint = supervisord::parents_endpoint(environment)?;
+        self.supervisords
+            .iter()
+            .find(|settings| settings.endpoint == endpoint)
+    }
+}
+
 /// Loads the file that `explicit` names (`--config`), else `$SUPERVIGIL_CONFIG`, else the first that
 /// is there of `./supervigil.toml` and `/etc/supervigil/supervigil.toml`, else built-in defaults.
 pub fn load(explicit: Option<&Path>, environment: &Environment) -> Result<Config, ConfigError> {

@@ -63,10 +63,14 @@ fn parent(environment: &Environment) -> Option<(Option<Endpoint>, ProgramName)> 
     environment.get("SUPERVISOR_ENABLED")?;
     let group = environment.get("SUPERVISOR_GROUP_NAME")?;
     let name = environment.get("SUPERVISOR_PROCESS_NAME")?;
-    let endpoint = environment
-        .get(SERVER_URL)
-        .and_then(|url| endpoint::parse(url).ok());
+    let endpoint = parents_endpoint(environment);
     Some((endpoint, ProgramName::new(group, name)))
+}
+
+/// Where the supervisord listens that started us.
+pub(super) fn parents_endpoint(environment: &Environment) -> Option<Endpoint> {
+    let url = environment.get(SERVER_URL)?;
+    endpoint::parse(url).ok()
 }
 
 const SERVER_URL: &str = "SUPERVISOR_SERVER_URL";

@@ -50,7 +50,7 @@ use crate::{
     http,
     logging::Log,
     metrics,
-    model::{ConfigView, Moment, Published, Saved, StoreView},
+    model::{ConfigView, Moment, Published, Saved, StoreView, Told},
     notify,
     store::{self, Store, StoreError},
 };
@@ -63,6 +63,9 @@ pub use watching::{LookDone, Surroundings, Watching};
 
 /// Events that may wait for the loop. Pollers and errands wait when it is full, so nothing is lost.
 const QUEUE_MAX: usize = 256;
+/// Batches of hints from listeners that may wait for the loop. When it is full, listeners keep theirs
+/// and try again.
+const TOLD_MAX: usize = 64;
 /// How long the loop may go without a turn before it says itself that it is alive.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// How often the store is asked to try again what it could not save.
@@ -122,6 +125,7 @@ pub async fn run(config: Config, log: Log, reload: Reload) -> Result<(), DaemonE
         Arc::clone(&tell_time),
     )?;
     let (events, inbox) = mpsc::channel(QUEUE_MAX);
+    let (told, told_inbox) = mpsc::channel(TOLD_MAX);
     let (tasks, closing) = (TaskTracker::new(), CancellationToken::new());
     let parts = Parts {
         clock,
@@ -141,6 +145,8 @@ pub async fn run(config: Config, log: Log, reload: Reload) -> Result<(), DaemonE
         now: tell_time,
         exposition: Arc::new(move || shown.exposition()),
         served: Arc::new(move |path, code| counted.http_served(path, code)),
+        told,
+        token: config.http.token.clone(),
         language: match config.notify.language {
             notify::Language::Zh => http::Language::Zh,
             notify::Language::En => http::Language::En,
@@ -151,7 +157,7 @@ pub async fn run(config: Config, log: Log, reload: Reload) -> Result<(), DaemonE
     info!("supervigil is up");
 
     turn.start();
-    work(&mut turn, inbox, &mut signals, &reload).await;
+    work(&mut turn, inbox, told_inbox, &mut signals, &reload).await;
 
     tasks.close();
     if timeout(DATABASE_CLOSING, store.close()).await.is_err() {
@@ -167,6 +173,7 @@ pub async fn run(config: Config, log: Log, reload: Reload) -> Result<(), DaemonE
 async fn work(
     turn: &mut Turn,
     mut inbox: mpsc::Receiver<Event>,
+    mut told_inbox: mpsc::Receiver<Told>,
     signals: &mut Signals,
     reload: &Reload,
 ) {
@@ -176,6 +183,7 @@ async fn work(
         // nothing when another arm wins.
         tokio::select! {
             Some(event) = inbox.recv() => turn.take(event, &mut inbox).await,
+            Some(told) = told_inbox.recv() => say::told(&told),
             () = tokio::time::sleep_until(wake) => turn.woken().await,
             signal = signals.next() => match signal {
                 Signal::Reload => turn.reload(reload()).await,

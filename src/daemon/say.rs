@@ -7,7 +7,7 @@ use crate::{
     config::Config,
     engine::{self, Effect, StartOutcome},
     metrics::Events,
-    model::{Incident, Notice, NoticeReason, ProcessState, Record, ServerName, Transition},
+    model::{Incident, Notice, NoticeReason, ProcessState, Record, ServerName, Told, Transition},
     notify,
     supervisord::Endpoint,
 };
@@ -19,6 +19,12 @@ pub(super) fn poll(server: &ServerName, failure: Option<&str>, before: Option<&s
         (None, Some(_)) => info!(%server, "supervisord answers again"),
         (Some(_) | None, _) => {}
     }
+}
+
+/// What a listener was told.
+pub(super) fn told(told: &Told) {
+    let (server, events, lost) = (&told.server, told.events.len(), told.lost);
+    debug!(%server, events, lost, "an event listener handed events over");
 }
 
 /// An input that no record and no effect shows.

@@ -1,13 +1,17 @@
 //! The page, the API, `/metrics` and the probes.
 //!
-//! Owns the listening socket, its limits and every route. It only reads: the published picture, the
-//! main loop's heartbeat and the exposition that it is handed, so that it answers while supervisord
-//! hangs. It leaves what is shown to the floors that publish it.
+//! Owns the listening socket, its limits and every route. It reads the published picture, the main
+//! loop's heartbeat and the exposition that it is handed, so that it answers while supervisord hangs,
+//! and it hands on the hints that are posted to it. It leaves what is shown to the floors that publish
+//! it, and what follows from a hint to the main loop.
 //!
-//! Invariant: no request changes anything, and none waits for anything but the client itself.
+//! Invariant: no request starts, stops, silences or records anything. A hint changes nothing by itself
+//! either: it makes supervigil look at supervisord, whose answer alone counts. No request waits for
+//! anything but the client itself.
 
 mod api;
 mod bind;
+mod events;
 mod guard;
 mod page;
 mod query;
@@ -19,11 +23,13 @@ mod words;
 use std::{fmt, sync::Arc};
 
 use jiff::tz::TimeZone;
-use tokio::sync::watch;
+use secrecy::SecretString;
+use tokio::sync::{mpsc, watch};
 
-use crate::model::{Moment, Published};
+use crate::model::{Moment, Published, Told};
 
 pub use bind::{HttpError, Listener, bind};
+pub use events::{EVENTS_MAX, PATH as EVENTS_PATH};
 pub use server::serve;
 pub use settings::{Listen, Settings};
 pub use words::Language;
@@ -41,6 +47,10 @@ pub struct Sources {
     pub exposition: Arc<dyn Fn() -> String + Send + Sync>,
     /// Told of each answered request: the route's template and the status code.
     pub served: Arc<dyn Fn(&'static str, u16) + Send + Sync>,
+    /// Takes the hints that are posted, batch by batch; while it is full, none are taken.
+    pub told: mpsc::Sender<Told>,
+    /// What who posts hints must bring along.
+    pub token: Option<SecretString>,
     /// The page's language for a browser that asks for none that it has.
     pub language: Language,
     /// The time zone in which the page shows times.

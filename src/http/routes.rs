@@ -8,12 +8,12 @@ use axum::{
     http::{StatusCode, header},
     middleware,
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{
-    Sources, api,
+    Sources, api, events,
     guard::{self, Hosts},
     page,
 };
@@ -49,6 +49,10 @@ pub(super) fn router(sources: Sources, address: Option<SocketAddr>) -> Router {
         .route(PROCESSES, get(api::processes))
         .route(INCIDENTS, get(api::incidents))
         .route(TRANSITIONS, get(api::transitions))
+        .route(
+            events::PATH,
+            post(events::take).fallback(events::only_posting),
+        )
         .fallback(nothing_here)
         .method_not_allowed_fallback(only_reading)
         .with_state(sources.clone())
@@ -72,6 +76,7 @@ pub(super) fn template(path: &str) -> &'static str {
         PROCESSES,
         INCIDENTS,
         TRANSITIONS,
+        events::PATH,
     ]
     .into_iter()
     .find(|template| *template == path)
@@ -92,6 +97,11 @@ impl Refusal {
             code,
             error: error.into(),
         }
+    }
+
+    /// The status code.
+    pub(super) fn code(&self) -> StatusCode {
+        self.code
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{io, sync::Arc, time::Duration};
 
 use axum::Router;
-use hyper::server::conn::http1;
+use hyper::{body::Incoming, server::conn::http1, service::Service as _};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
@@ -18,6 +18,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     Sources,
     bind::{Listener, Socket},
+    events::Peer,
     routes,
 };
 
@@ -69,8 +70,8 @@ async fn run(listener: Listener, router: Router, shutdown: CancellationToken, li
             accepted = next(&listener, &slots) => accepted,
         };
         match accepted {
-            Ok((stream, slot)) => {
-                let connection = serve_one(stream, router.clone(), shutdown.clone(), limits);
+            Ok((stream, peer, slot)) => {
+                let connection = serve_one(stream, peer, router.clone(), shutdown.clone(), limits);
                 connections.spawn(async move {
                     connection.await;
                     drop(slot);
@@ -98,29 +99,40 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 async fn next(
     listener: &Listener,
     slots: &Arc<Semaphore>,
-) -> io::Result<(Box<dyn Stream>, tokio::sync::OwnedSemaphorePermit)> {
+) -> io::Result<(Box<dyn Stream>, Peer, tokio::sync::OwnedSemaphorePermit)> {
     let slot = Arc::clone(slots)
         .acquire_owned()
         .await
         .map_err(io::Error::other)?;
-    let stream: Box<dyn Stream> = match &listener.0 {
-        Socket::Tcp(listener, _) => Box::new(listener.accept().await?.0),
-        Socket::Unix { listener, .. } => Box::new(listener.accept().await?.0),
-    };
-    Ok((stream, slot))
+    Ok(match &listener.0 {
+        Socket::Tcp(listener, _) => {
+            let (stream, address) = listener.accept().await?;
+            (Box::new(stream), Peer::at(address), slot)
+        }
+        Socket::Unix { listener, .. } => {
+            let (stream, _) = listener.accept().await?;
+            (Box::new(stream), Peer::Local, slot)
+        }
+    })
 }
 
 async fn serve_one(
     stream: Box<dyn Stream>,
+    peer: Peer,
     router: Router,
     shutdown: CancellationToken,
     limits: Limits,
 ) {
+    let router = TowerToHyperService::new(router);
+    let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        router.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head)
         .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     // Cancel-safe: the connection is pinned outside and goes on being polled below.
     let ended = tokio::select! {

@@ -11,7 +11,7 @@ pub struct Settings {
     pub listen: Listen,
     /// Whether it takes orders.
     pub control: bool,
-    /// What orders must bring along.
+    /// What orders and hints must bring along.
     pub token: Option<SecretString>,
     /// Whether one numeric gauge stands in for the state set.
     pub compact_state: bool,

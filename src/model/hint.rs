@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use super::Exit;
+use serde::{Deserialize, Serialize};
+
+use super::{Exit, told::Written};
 
 /// A feed that brings hints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,8 +32,9 @@ impl Feed {
 }
 
 /// What supervisord says of itself and its programs, one thing at a time, in the order in which it
-/// happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// happened. Written as [`Told`](super::Told) shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Written", into = "Written")]
 pub enum Telling {
     /// Something happened to a program.
     Program {

@@ -13,6 +13,7 @@ mod published;
 mod record;
 mod snapshot;
 mod state;
+mod told;
 mod transition;
 
 pub use hint::{Feed, PidNews, ProgramEvent, Telling};
@@ -29,4 +30,5 @@ pub use record::{
 };
 pub use snapshot::{Identity, Process, Snapshot};
 pub use state::ProcessState;
+pub use told::Told;
 pub use transition::{Cause, Exit, SeenBy, Transition};

@@ -3,9 +3,9 @@
 //! Owns how supervisord is asked and what its answers mean word by word: [`codec`] (pure) writes calls
 //! and reads answers, `transport` moves them within a deadline and a byte cap, [`CallError`] says what
 //! went wrong and what to do. [`LogFeed`] follows supervisord's main log, whose lines [`main_log`] (pure)
-//! reads. It draws no conclusions: a snapshot is handed up as it came. It keeps no
-//! state but idle connections, decides on no retry beyond a connection that had gone stale, and reads
-//! no clock.
+//! reads; [`listener`] (pure) reads what supervisord writes to an event listener. It draws no conclusions:
+//! a snapshot is handed up as it came. It keeps no state but idle connections, decides on no retry beyond
+//! a connection that had gone stale, and reads no clock.
 
 mod answer;
 pub mod codec;
@@ -13,6 +13,7 @@ mod connections;
 mod discovery;
 mod error;
 mod fault;
+pub mod listener;
 mod log_feed;
 pub mod main_log;
 mod settings;
