@@ -116,7 +116,7 @@ fn a_reload_ends_no_incident_of_what_fails_again() {
 
 #[test]
 fn a_failed_program_that_is_mended_and_started_has_recovered() {
-    let (stage, mended) = with_a_failed_program();
+    let (stage, mended) = with_a_failed_program("");
     fs::write(&mended, "xx").expect("it can be mended");
     stage.start("app");
     let message = stage.dingtalk.wait_until_shown("Recovered: app");
@@ -131,7 +131,8 @@ fn a_failed_program_that_is_mended_and_started_has_recovered() {
 
 #[test]
 fn a_failed_program_that_is_started_and_stopped_is_the_operators() {
-    let (stage, mended) = with_a_failed_program();
+    // However long the stop takes, it comes before it has recovered.
+    let (stage, mended) = with_a_failed_program("resolve_after = \"1h\"\n");
     fs::write(&mended, "xx").expect("it can be mended");
     stage.start("app");
     stage.ctl(&["stop", "app"]);
@@ -144,7 +145,7 @@ fn a_failed_program_that_is_started_and_stopped_is_the_operators() {
 
 #[test]
 fn a_failed_program_that_is_removed_is_no_longer_wrong() {
-    let (stage, _mended) = with_a_failed_program();
+    let (stage, _mended) = with_a_failed_program("");
     stage.ctl(&["remove", "app"]);
     stage.dingtalk.wait_until_shown("No longer configured: app");
     stage.wait_until_closed("app", "removed");
@@ -154,7 +155,7 @@ fn a_failed_program_that_is_removed_is_no_longer_wrong() {
 
 #[test]
 fn starting_a_failed_program_in_vain_goes_on_with_its_incident() {
-    let (stage, _mended) = with_a_failed_program();
+    let (stage, _mended) = with_a_failed_program("");
     // supervisord refuses to stop what does not run.
     stage.ctl(&["stop", "app"]);
     stage.start("app");
@@ -165,13 +166,14 @@ fn starting_a_failed_program_in_vain_goes_on_with_its_incident() {
 }
 
 /// `app` is FATAL and that was told. It works once the file has two bytes in it.
-fn with_a_failed_program() -> (Stage, std::path::PathBuf) {
+fn with_a_failed_program(alert: &str) -> (Stage, std::path::PathBuf) {
     let folder = tempfile::tempdir().expect("a folder").keep();
     let file = folder.join("starts");
     let behaviour = format!("from-start 3 {}", file.display());
     let sections = on_demand("app", &behaviour, &[]);
     let stage = Stage::set(Script {
         programs: &sections,
+        alert,
         ..Script::default()
     });
     stage.start("app");
