@@ -114,7 +114,7 @@ async fn a_log_that_was_empty_has_no_history() {
 async fn history_that_comes_late_is_history_all_the_same() {
     let (mut feed, news, _peer) = begun("").await;
     let history: String = (1..30).map(|pid| line("old", pid)).collect();
-    let end = &history[history.len() - 1024..];
+    let (_, end) = history.split_at(history.len() - 1024);
     news.send(chunk(end)).unwrap();
     let silence = timeout(BRIEF, feed.next()).await;
     assert!(silence.is_err(), "{silence:?}");

@@ -84,6 +84,8 @@ proptest! {
         }
         let pieced = lines_of(&chunks);
         prop_assert_eq!(&whole, &pieced);
-        whole.iter().for_each(|line| drop(read_line(line)));
+        for line in &whole {
+            drop(read_line(line));
+        }
     }
 }
