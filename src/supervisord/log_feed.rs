@@ -41,7 +41,7 @@ impl Client {
     /// What a caller must know:
     /// - No line names a group.
     /// - Lines come 1 ms to 1 s after they are written.
-    /// - At loglevel `warn` and coarser there are no starts; since 4.2.0 still the ends that are not
+    /// - At loglevel `warn` and coarser there are no starts; since 4.2.5 still the ends that are not
     ///   expected and the stops, before that and at `error` nothing. With `logfile=/dev/null` the feed
     ///   is silent for ever, which nothing tells apart from a supervisord where nothing happens.
     /// - At loglevel `debug` and finer programs' output is in the log, so that a program can forge lines.

@@ -46,7 +46,7 @@ pub fn read_line(line: &str) -> Option<Telling> {
 }
 
 /// The words behind the time and the level. The levels are those of the lines that tell something: an
-/// end that is not expected is WARN since 4.2.0, and INFO before.
+/// end that is not expected is WARN since 4.2.5, and INFO before.
 fn strip_stamp(line: &str) -> Option<&str> {
     let (stamp, rest) = line.split_at_checked(STAMP.len())?;
     let is_stamp = stamp
