@@ -136,6 +136,7 @@ impl Watcher {
                 | Effect::Start { .. }
                 | Effect::ReadLog { .. }
                 | Effect::FeedJudged { .. }
+                | Effect::Detected { .. }
                 | Effect::AttemptEnded { .. }
                 | Effect::StartWaits { .. } => {}
             }

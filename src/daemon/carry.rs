@@ -153,6 +153,7 @@ impl Turn {
                 }
             }
             Effect::AttemptEnded { .. }
+            | Effect::Detected { .. }
             | Effect::FeedJudged { .. }
             | Effect::StartWaits { .. }
             | Effect::Record(_)

@@ -3,7 +3,7 @@
 //! Owns the tasks that follow the main log and watch the pids of one supervisord, and says it once where
 //! one of them is of no use. What is told means nothing here: that is the engine's business.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -15,7 +15,7 @@ use super::{event::Event, watching::Surroundings, with_causes};
 use crate::{
     engine,
     kernel::{self, Limits, Report, Targets},
-    model::{Feed, ProgramKey, ServerName},
+    model::{Feed, ProgramKey, ServerName, Told},
     supervisord::{Client, LogFeed, LogFeedError, Settings},
 };
 
@@ -32,6 +32,42 @@ pub struct Hint {
     pub epoch: u64,
     /// What it says.
     pub input: engine::Input,
+}
+
+/// The listeners that have been heard. One says nothing of its coming and going: it is there from the
+/// first that it tells.
+#[derive(Debug, Default)]
+pub(super) struct Heard(BTreeSet<ServerName>);
+
+impl Heard {
+    /// What a listener hands on, as the engine takes it.
+    pub(super) fn inputs(&mut self, told: Told) -> Vec<engine::Input> {
+        let Told {
+            server,
+            lost,
+            events,
+        } = told;
+        let feed = Feed::Listener;
+        let mut inputs = Vec::new();
+        if self.0.insert(server.clone()) {
+            inputs.push(engine::Input::FeedChanged {
+                server: server.clone(),
+                feed,
+                is_up: true,
+            });
+        } else if lost > 0 {
+            inputs.push(engine::Input::FeedLost {
+                server: server.clone(),
+                feed,
+            });
+        }
+        inputs.extend(events.into_iter().map(|telling| engine::Input::Told {
+            server: server.clone(),
+            feed,
+            telling,
+        }));
+        inputs
+    }
 }
 
 /// Sends the feeds of a supervisord out.

@@ -183,7 +183,7 @@ async fn work(
         // nothing when another arm wins.
         tokio::select! {
             Some(event) = inbox.recv() => turn.take(event, &mut inbox).await,
-            Some(told) = told_inbox.recv() => say::told(&told),
+            Some(told) = told_inbox.recv() => turn.told(told).await,
             () = tokio::time::sleep_until(wake) => turn.woken().await,
             signal = signals.next() => match signal {
                 Signal::Reload => turn.reload(reload()).await,

@@ -5,6 +5,7 @@ use tracing::{error, info};
 
 use super::{
     carry::Todo,
+    feeds::Heard,
     say,
     turn::{Turn, Watched},
     watching::{Surroundings, Watching},
@@ -23,6 +24,7 @@ impl Turn {
         self.polling = CancellationToken::new();
         self.epoch = self.epoch.wrapping_add(1);
         self.servers.clear();
+        self.heard = Heard::default();
         for settings in &self.config.supervisords {
             let around = Surroundings {
                 clock: self.parts.clock,

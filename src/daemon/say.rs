@@ -145,6 +145,7 @@ pub(super) fn effect(effect: &Effect, metrics: &Events) {
         Effect::FeedJudged { server, feed, .. } => {
             info!(%server, feed = feed.name(), "it tells of starts and ends again");
         }
+        Effect::Detected { seen_by, latency } => metrics.detected(*seen_by, *latency),
         Effect::Record(_)
         | Effect::Notice(_)
         | Effect::ReadLog { .. }

@@ -15,7 +15,7 @@ use super::{
     DaemonError, STORE_TENDED_EVERY,
     carry::Todo,
     event::Event,
-    feeds::Hint,
+    feeds::{Heard, Hint},
     history::History,
     poller::Poll,
     say,
@@ -27,7 +27,7 @@ use crate::{
     engine::{self, Engine},
     logging::Log,
     metrics,
-    model::{ConfigView, Moment, Published, Saved, ServerName},
+    model::{ConfigView, Moment, Published, Saved, ServerName, Told},
     notify::{self, Channels, Outbox, Place},
     store::Store,
 };
@@ -58,6 +58,8 @@ pub(super) struct Turn {
     pub(super) outbox: Outbox,
     pub(super) channels: Channels,
     pub(super) servers: BTreeMap<ServerName, Watched>,
+    /// The supervisords whose listeners were heard.
+    pub(super) heard: Heard,
     pub(super) history: History,
     pub(super) polling: CancellationToken,
     /// The number of the configuration in force; a reload makes it one more.
@@ -108,6 +110,7 @@ impl Turn {
             outbox,
             channels,
             servers: BTreeMap::new(),
+            heard: Heard::default(),
             history,
             polling: CancellationToken::new(),
             epoch: 0,
@@ -173,6 +176,18 @@ impl Turn {
             effects.extend(self.handle(event, now));
         }
         self.carry_out(effects, now).await;
+    }
+
+    /// A listener hands on what supervisord told it.
+    pub(super) async fn told(&mut self, told: Told) {
+        let now = self.parts.clock.now();
+        say::told(&told);
+        let inputs = self.heard.inputs(told);
+        let mut todos = Vec::new();
+        for input in inputs {
+            todos.extend(self.tell_engine(input, now));
+        }
+        self.carry_out(todos, now).await;
     }
 
     /// The time that was waited for has come.

@@ -227,6 +227,15 @@ impl Feeds {
         }
     }
 
+    /// Whether a feed is up and tells what it should.
+    pub(super) fn is_up(&self, feed: Feed) -> bool {
+        match feed {
+            Feed::Log => self.log.tells(),
+            Feed::Pidfd => self.pidfd.tells(),
+            Feed::Listener => self.listener.tells(),
+        }
+    }
+
     fn of(&mut self, feed: Feed) -> &mut Health {
         match feed {
             Feed::Log => &mut self.log,

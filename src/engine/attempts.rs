@@ -93,7 +93,7 @@ fn is_eligible(
     if !rules::expected_up(settings, name) {
         return false;
     }
-    match program.condition() {
+    match program.condition(&settings.alert) {
         Some(Kind::Fatal) => retry.on_fatal,
         Some(Kind::UnexpectedExit) => retry.on_exited,
         Some(Kind::Backoff | Kind::CrashLoop | Kind::Flapping | Kind::Unreachable) | None => false,

@@ -1,7 +1,9 @@
 //! What the engine wants done.
 
+use std::time::Duration;
+
 use crate::model::{
-    Feed, IncidentId, Notice, ProcessState, ProgramKey, ProgramName, Record, ServerName,
+    Feed, IncidentId, Notice, ProcessState, ProgramKey, ProgramName, Record, SeenBy, ServerName,
 };
 
 use super::{AttemptOutcome, Wait};
@@ -56,6 +58,13 @@ pub enum Effect {
         feed: Feed,
         /// Whether it is mute.
         is_mute: bool,
+    },
+    /// A death became known.
+    Detected {
+        /// Which feed brought it first.
+        seen_by: SeenBy,
+        /// How long after the death, or after a feed noticed it.
+        latency: Duration,
     },
     /// An attempt to start a program ended.
     AttemptEnded {

@@ -120,7 +120,10 @@ fn ends_before(
     let follow = |count| Course::follow(count, earlier, later, account, about, terms.now);
     let all = account.told().len();
     // Of a process that was not named it cannot be said that it was before that one.
-    let is_before = |step: &Step| !step.died || (step.pid != 0 && step.pid != later.pid);
+    let is_before = |step: &Step| {
+        let is_named = step.pid != 0 && step.pid != later.pid;
+        !step.died || (is_named && !account.is_buried(step.pid, terms.now))
+    };
     let ended = |course: &Course<'_>| {
         !course.contradicts && course.rest().is_some() && course.steps.iter().all(is_before)
     };

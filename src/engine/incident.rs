@@ -2,10 +2,10 @@
 //!
 //! | incident | the program | then |
 //! |---|---|---|
-//! | none | something is wrong with it | opened |
+//! | none | something is wrong with it | opened; as flapping where that happened too often |
 //! | none | it crashed, and its rule asks for every crash | opened |
 //! | open | something worse is wrong | escalated: the same incident, another kind |
-//! | open | RUNNING on one pid for `resolve_after` | closed: recovered |
+//! | open | RUNNING on one pid for `resolve_after`; a crash loop or flapping: for its window | closed: recovered |
 //! | open | ended as its configuration expects | closed: recovered |
 //! | open | STOPPED, and supervisord is not about to start it | closed: stopped by an operator |
 //! | open | not configured any more, or at rest and not expected to be up any more | closed: removed |
@@ -14,10 +14,13 @@
 //! Each change makes one notice, in the same batch of records. The exception is what was down at the
 //! first look ever: one digest tells of all of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::{
-    Context, Effect,
+    AlertSettings, Context, Effect,
     program::{Program, Trouble},
     rules,
 };
@@ -43,17 +46,47 @@ pub(super) fn assess(key: &ProgramKey, program: &mut Program, context: &mut Cont
     let every_crash = rule.is_some_and(|rule| rule.alert_on_crash);
     let crash = program.crash.take().filter(|_| every_crash);
     let crashed = crash.as_ref().map(|_| Kind::UnexpectedExit);
-    let condition = program.condition().or(crashed).filter(|_| expected_up);
+    let alert = &context.settings.alert;
+    program.cycles.forget(alert, context.now);
+    let condition = program.condition(alert).or(crashed).filter(|_| expected_up);
+    note_restarts(program, alert);
     let before = program.incident.as_ref().map(|incident| incident.kind);
     match (before, condition) {
         (None, None) => {}
-        (None, Some(kind)) => open(key, program, kind, crash.as_ref(), context),
+        (None, Some(kind)) => {
+            let is_flapping = program.cycles.is_flapping(alert);
+            let kind = if is_flapping { Kind::Flapping } else { kind };
+            program.cycles.opened(context.now);
+            open(key, program, kind, crash.as_ref(), context);
+        }
         (Some(before), Some(kind)) if kind > before => escalate(key, program, kind, context),
         (Some(_), Some(_)) => {}
         (Some(_), None) => {
             if let Some(outcome) = ending(program, expected_up, context) {
                 close_program(program, outcome, context);
             }
+        }
+    }
+}
+
+/// Keeps an open crash loop's count up to date.
+fn note_restarts(program: &mut Program, alert: &AlertSettings) {
+    let restarts = program.cycles.crash_loop(alert);
+    if let Some(incident) = &mut program.incident
+        && incident.kind == Kind::CrashLoop
+    {
+        incident.restarts = restarts.or(incident.restarts);
+    }
+}
+
+/// How long a program must run, on one pid, for its incident to be over. One that comes and goes is over
+/// when it has lasted for as long as it is watched for coming and going.
+fn lasting(kind: Kind, alert: &AlertSettings) -> Duration {
+    match kind {
+        Kind::CrashLoop => alert.resolve_after.max(alert.crash_loop_within),
+        Kind::Flapping => alert.resolve_after.max(alert.flapping_within),
+        Kind::Backoff | Kind::UnexpectedExit | Kind::Fatal | Kind::Unreachable => {
+            alert.resolve_after
         }
     }
 }
@@ -83,8 +116,9 @@ pub(super) fn tell(programs: &mut BTreeMap<ProgramName, Program>, context: &mut 
 fn ending(program: &Program, expected_up: bool, context: &Context<'_>) -> Option<Outcome> {
     match program.process.state {
         ProcessState::Running => {
-            let is_over = program.running_for() >= Some(context.settings.alert.resolve_after);
-            is_over.then_some(Outcome::Recovered)
+            let kind = program.incident.as_ref()?.kind;
+            let lasting = lasting(kind, &context.settings.alert);
+            (program.running_for() >= Some(lasting)).then_some(Outcome::Recovered)
         }
         // Before its first start supervisord may be about to start it, after a reload for one.
         ProcessState::Stopped if program.process.start != 0 || program.is_settled() => {
@@ -140,6 +174,7 @@ fn open(
             .or_else(|| trouble.and_then(|trouble| trouble.exit)),
         spawn_error: process.spawn_error.clone(),
         attempts: program.retry.record.attempts,
+        restarts: program.cycles.crash_loop(&context.settings.alert),
         next: Next::Nothing,
         log_tail: Vec::new(),
         runbook: rule.and_then(|rule| rule.runbook.clone()),
@@ -162,6 +197,7 @@ fn escalate(key: &ProgramKey, program: &mut Program, kind: Kind, context: &mut C
         return;
     };
     incident.kind = kind;
+    incident.restarts = program.cycles.crash_loop(&context.settings.alert);
     incident.severity = rule
         .and_then(|rule| rule.severity)
         .unwrap_or_else(|| severity(kind));
@@ -178,6 +214,7 @@ fn escalate(key: &ProgramKey, program: &mut Program, kind: Kind, context: &mut C
 /// Closes a program's incident and tells so, unless nobody was told that it began.
 pub(super) fn close_program(program: &mut Program, outcome: Outcome, context: &mut Context<'_>) {
     let is_untold = program.baseline.is_some();
+    program.cycles.closed();
     if let Some(ended) = finish(&mut program.incident, outcome, context)
         && !(ended.baseline && is_untold)
     {
@@ -226,6 +263,7 @@ pub(super) fn unreachable(server: &ServerName, error: &str, context: &mut Contex
         exit: None,
         spawn_error: error.to_owned(),
         attempts: 0,
+        restarts: None,
         next: Next::Nothing,
         log_tail: Vec::new(),
         runbook: None,

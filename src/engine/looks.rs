@@ -5,7 +5,7 @@
 //!
 //! Each look wakes supervisord, which then starts what it is about to start. A program that dies again
 //! and again at once must not be driven faster by being watched: it gets a burst of looks and after that
-//! two a second.
+//! five a second, which is about how often supervisord starts such a program by itself.
 
 use std::time::Duration;
 
@@ -13,9 +13,11 @@ use crate::model::Moment;
 
 /// The first wait: supervisord's loop needs a pass or two to reap a process and to move a program on.
 const FIRST: Duration = Duration::from_millis(5);
+/// The first wait where a feed tells of the next change anyway.
+const FIRST_TOLD: Duration = Duration::from_millis(100);
 /// What a look takes off a program's allowance, which time gives back.
-const PRICE: Duration = Duration::from_millis(500);
-/// The allowance: twenty looks, which see a death, a restart and a second death through.
+const PRICE: Duration = Duration::from_millis(200);
+/// The allowance: fifty looks, which see some deaths and restarts through.
 const ALLOWANCE: Duration = Duration::from_secs(10);
 
 /// When a program is looked at next.
@@ -34,9 +36,10 @@ impl Looks {
         self.wait = FIRST;
     }
 
-    /// It is between two states: again, after a longer wait than before.
-    pub(super) fn again(&mut self, now: Moment, poll_interval: Duration) {
-        let wait = self.wait.max(FIRST);
+    /// It is between two states: again, after a longer wait than before. `is_told`: a feed is relied on to
+    /// tell of the next change.
+    pub(super) fn again(&mut self, now: Moment, poll_interval: Duration, is_told: bool) {
+        let wait = self.wait.max(if is_told { FIRST_TOLD } else { FIRST });
         self.due = (wait < poll_interval).then(|| now.after(wait));
         self.wait = wait.saturating_mul(2);
     }
@@ -94,7 +97,7 @@ mod tests {
         looks.hinted(at(now));
         while looks.is_due(at(now)) {
             looks.asked(at(now));
-            looks.again(at(now), Duration::from_millis(100));
+            looks.again(at(now), Duration::from_millis(100), false);
             let Some(due) = looks.due() else { break };
             let due = u64::try_from(due.monotonic.as_millis()).unwrap();
             waits.push(due - now);
@@ -104,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_dies_again_and_again_is_looked_at_twice_a_second() {
+    fn a_program_that_dies_again_and_again_is_looked_at_five_times_a_second() {
         let mut looks = Looks::default();
         let mut asked = Vec::new();
         for now in 0..60_000 {
@@ -114,8 +117,8 @@ mod tests {
                 asked.push(now);
             }
         }
-        assert_eq!(asked.iter().filter(|at| **at < 100).count(), 20);
+        assert_eq!(asked.iter().filter(|at| **at < 100).count(), 50);
         let settled = asked.iter().filter(|at| **at >= 30_000).count();
-        assert_eq!(settled, 60);
+        assert_eq!(settled, 150);
     }
 }

@@ -5,6 +5,7 @@
 //! `incident.rs`, starting programs that of `retry.rs`.
 
 mod counting;
+pub(super) mod cycles;
 mod memory;
 mod observing;
 
@@ -12,9 +13,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use cycles::Cycles;
 pub(super) use observing::{Held, Look};
 
-use super::{account::Account, looks::Looks, retry::Retry, step::Step, tracker, view};
+use super::{
+    AlertSettings, account::Account, looks::Looks, retry::Retry, step::Step, tracker, view,
+};
 use crate::model::{
     Cause, Counters, Exit, Incident, Kind, Moment, Process, ProcessState, ProgramRecord,
 };
@@ -54,6 +58,10 @@ pub(super) struct Program {
     pub seen_at: Moment,
     /// When the latest look at it began; none before this run of supervigil has looked.
     pub looked_at: Option<Moment>,
+    /// Whether a look since the last poll of all programs saw that supervisord had made it anew.
+    pub anew_since_poll: bool,
+    /// How often it dies and recovers.
+    pub cycles: Cycles,
     /// When its state was last seen to have changed.
     pub changed_at: Moment,
     /// What the feeds tell of it.
@@ -122,6 +130,8 @@ impl Program {
             saved_incident: None,
             seen_at: now,
             looked_at: None,
+            anew_since_poll: false,
+            cycles: Cycles::default(),
             changed_at: now,
             account: Account::default(),
             looks: Looks::default(),
@@ -138,7 +148,10 @@ impl Program {
     /// Plans the next look at it alone.
     pub(super) fn plan_look(&mut self, now: Moment, poll_interval: Duration) {
         if self.is_between_states() {
-            self.looks.again(now, poll_interval);
+            // What a kept look waits for, and a death that is still to be reaped, want supervisord woken.
+            let owes = self.held.is_some() || self.account.is_dead(self.process.pid);
+            let is_told = self.account.synced && !owes;
+            self.looks.again(now, poll_interval, is_told);
         } else {
             self.looks.rest();
         }
@@ -154,8 +167,9 @@ impl Program {
         }
     }
 
-    fn take(&mut self, step: &Step) {
+    fn take(&mut self, step: &Step, now: Moment) {
         self.count(step);
+        self.cycles.take(step, now);
         // supervisord's own retries are part of the start that began them.
         if step.started() && step.from != ProcessState::Backoff {
             self.started_by = step.cause;
@@ -237,15 +251,19 @@ impl Program {
     }
 
     /// What is wrong with it at present, for a program that should be up.
-    pub(super) fn condition(&self) -> Option<Kind> {
-        let fails_for = self.failing_since.map(|since| self.seen_at.since(since));
+    pub(super) fn condition(&self, alert: &AlertSettings) -> Option<Kind> {
+        self.at_rest()
+            .or_else(|| self.cycles.crash_loop(alert).map(|_| Kind::CrashLoop))
+            .or_else(|| self.keeps_failing().then_some(Kind::Backoff))
+    }
+
+    /// What is wrong with it where supervisord leaves it down.
+    fn at_rest(&self) -> Option<Kind> {
         match self.process.state {
             ProcessState::Fatal => Some(Kind::Fatal),
             ProcessState::Exited if !self.expected_exit && self.is_settled() => {
                 Some(Kind::UnexpectedExit)
             }
-            // In STARTING it may be about to succeed.
-            ProcessState::Backoff if fails_for >= Some(BACKOFF_AFTER) => Some(Kind::Backoff),
             ProcessState::Backoff
             | ProcessState::Starting
             | ProcessState::Exited
@@ -255,5 +273,11 @@ impl Program {
             | ProcessState::Unknown
             | ProcessState::Unrecognised(_) => None,
         }
+    }
+
+    /// Whether it has been failing to start for long. In STARTING it may be about to succeed.
+    fn keeps_failing(&self) -> bool {
+        let fails_for = self.failing_since.map(|since| self.seen_at.since(since));
+        self.process.state == ProcessState::Backoff && fails_for >= Some(BACKOFF_AFTER)
     }
 }

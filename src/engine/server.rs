@@ -8,7 +8,7 @@ mod hearing;
 mod inputs;
 mod polling;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 
@@ -17,8 +17,8 @@ use super::{
     gate::Gate, incident, program::Program, silence::Silence, step::Step, view,
 };
 use crate::model::{
-    Cause, Identity, IncidentId, Moment, NoticeReason, Outcome, ProcessState, ProgramKey,
-    ProgramName, Record, Saved, ServerName, ServerRecord,
+    Cause, Identity, IncidentId, Moment, NoticeReason, Outcome, Process, ProcessState, ProgramKey,
+    ProgramName, Record, Saved, SeenBy, ServerName, ServerRecord,
 };
 
 /// One supervisord and its programs.
@@ -108,6 +108,13 @@ impl Server {
             }
             if step.to == ProcessState::Fatal && program.started_by != Cause::Retry {
                 self.gate.went_fatal(name, programs, context.now);
+            }
+            if step.died {
+                let latency = detection_latency(step, &program.process, context.now);
+                context.effects.push(Effect::Detected {
+                    seen_by: step.seen_by,
+                    latency,
+                });
             }
             let transition = view::transition(&key, step, &program.process, context.now);
             context
@@ -272,5 +279,17 @@ impl Server {
 
     pub(super) fn name(&self) -> &ServerName {
         &self.settings.name
+    }
+}
+
+/// From a death to its being known: exactly from where a feed noticed it, else to the second, by
+/// supervisord's clock.
+fn detection_latency(step: &Step, process: &Process, now: Moment) -> Duration {
+    match step.noticed {
+        Some(noticed) if step.seen_by != SeenBy::Poll => now.since(noticed),
+        Some(_) | None => {
+            let seconds = process.now.saturating_sub(process.stop);
+            Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
+        }
     }
 }

@@ -6,9 +6,12 @@ use jiff::Timestamp;
 
 use super::{Engine, program::Program, rules, server::Server, step::Step};
 use crate::model::{
-    Incident, Moment, Process, ProcessState, ProcessView, ProgramKey, ProgramName, RetryView,
+    Feed, Incident, Moment, Process, ProcessState, ProcessView, ProgramKey, ProgramName, RetryView,
     ServerName, ServerView, Transition,
 };
+
+/// The feeds that are shown: a listener says nothing of its coming and going.
+const FEEDS: [Feed; 2] = [Feed::Log, Feed::Pidfd];
 
 impl Engine {
     /// Every supervisord, by name; address and interval are for the daemon to say.
@@ -45,6 +48,7 @@ impl Engine {
             restarts: server.restarts,
             last_success_at: server.last_success_at,
             poll_interval,
+            feeds_up: FEEDS.map(|feed| (feed, server.feeds.is_up(feed))),
             processes: server
                 .programs
                 .iter()
@@ -74,7 +78,7 @@ impl Engine {
                 .incident
                 .as_ref()
                 .map(|incident| incident.id.clone()),
-            crash_looping: false,
+            crash_looping: program.cycles.crash_loop(&self.settings.alert).is_some(),
             counters: program.counters.clone(),
             retry,
         }

@@ -54,9 +54,6 @@ const SERIES_DROPPED: Declared<1> = Declared::gauge(
     "Programs that have no series of their own because they are beyond [http] max_processes.",
 );
 
-/// The feeds of hints. None of them runs in this release, and their gauge says so.
-const FEEDS: [&str; 2] = ["log", "pidfd"];
-
 /// What there is to tell of each supervisord.
 pub(super) fn families(all: &[Shown<'_>]) -> Vec<MetricFamily> {
     vec![
@@ -69,10 +66,11 @@ pub(super) fn families(all: &[Shown<'_>]) -> Vec<MetricFamily> {
         POLL_INTERVAL.with(each(all, |shown| {
             Some(shown.server.poll_interval.as_secs_f64())
         })),
-        HINT_FEED_UP.with(
-            all.iter()
-                .flat_map(|shown| FEEDS.map(|feed| ([shown.server.name.as_str(), feed], 0.0))),
-        ),
+        HINT_FEED_UP.with(all.iter().flat_map(|shown| {
+            let name = shown.server.name.as_str();
+            let feeds = shown.server.feeds_up.iter();
+            feeds.map(move |(feed, is_up)| ([name, feed.name()], flag(*is_up)))
+        })),
         SERIES_DROPPED.with(each(all, |shown| {
             let dropped = shown.server.processes.len() - shown.programs.len();
             Some(length(dropped))

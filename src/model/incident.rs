@@ -161,6 +161,15 @@ pub enum Next {
     Suspended,
 }
 
+/// How often a program was started again after it had died, lately.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restarts {
+    /// How often.
+    pub count: u32,
+    /// Within how many seconds.
+    pub within_seconds: u64,
+}
+
 /// Something wrong, opened once and closed once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incident {
@@ -195,6 +204,9 @@ pub struct Incident {
     pub spawn_error: String,
     /// How many times supervigil started the program in this incident.
     pub attempts: u32,
+    /// How often supervisord started it again lately; for [`Kind::CrashLoop`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restarts: Option<Restarts>,
     /// What supervigil does next.
     pub next: Next,
     /// The last lines of the program's log, redacted.

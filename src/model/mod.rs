@@ -17,7 +17,7 @@ mod told;
 mod transition;
 
 pub use hint::{Feed, PidNews, ProgramEvent, Telling};
-pub use incident::{Incident, IncidentId, IncidentView, Kind, Next, Outcome, Severity};
+pub use incident::{Incident, IncidentId, IncidentView, Kind, Next, Outcome, Restarts, Severity};
 pub use moment::Moment;
 pub use name::{ProgramKey, ProgramName, ServerName};
 pub use notice::{ChannelTrouble, Notice, NoticeId, NoticeReason};
@@ -26,7 +26,7 @@ pub use published::{
     StoreView,
 };
 pub use record::{
-    ChannelRecord, Delivery, ProgramRecord, Record, RetryRecord, Saved, ServerRecord,
+    ChannelRecord, CycleRecord, Delivery, ProgramRecord, Record, RetryRecord, Saved, ServerRecord,
 };
 pub use snapshot::{Identity, Process, Snapshot};
 pub use state::ProcessState;

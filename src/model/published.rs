@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Exit, Identity, Incident, IncidentId, ProcessState, ProgramName, ServerName, Transition,
+    Exit, Feed, Identity, Incident, IncidentId, ProcessState, ProgramName, ServerName, Transition,
 };
 
 /// Everything there is to show.
@@ -54,6 +54,8 @@ pub struct ServerView {
     pub last_success_at: Option<Timestamp>,
     /// The interval of polls, as stretched at present.
     pub poll_interval: Duration,
+    /// Whether each of the feeds of hints works.
+    pub feeds_up: [(Feed, bool); 2],
     /// Its programs, sorted; those of the last poll that succeeded.
     pub processes: Vec<ProcessView>,
 }

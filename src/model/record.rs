@@ -64,6 +64,18 @@ pub struct ProgramRecord {
     pub counters: Counters,
     /// How far its retries got.
     pub retry: RetryRecord,
+    /// What counts towards a crash loop and flapping.
+    #[serde(default)]
+    pub cycles: CycleRecord,
+}
+
+/// What counts towards a crash loop and flapping, as far back as they look.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CycleRecord {
+    /// When supervisord started it again after a crash.
+    pub restarts: Vec<Timestamp>,
+    /// When its incidents were opened.
+    pub openings: Vec<Timestamp>,
 }
 
 /// A program's spent budget of starts.

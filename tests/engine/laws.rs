@@ -89,7 +89,7 @@ pub(crate) fn fatal_is_an_open_incident(rig: &Rig) {
             .filter(|incident| incident.is_open());
         assert!(
             looks.count() < 2
-                || open.any(|open| open.program.as_ref() == Some(name) && open.kind == Kind::Fatal),
+                || open.any(|open| open.program.as_ref() == Some(name) && open.kind >= Kind::Fatal),
             "{name} is FATAL since {since} without an open incident at {}",
             rig.sim.now
         );
@@ -135,6 +135,16 @@ fn incidents_have_a_reason(rig: &Rig) {
             continue;
         }
         known.push(&incident.id);
+        let counts_many = matches!(incident.kind, Kind::CrashLoop | Kind::Flapping);
+        if counts_many {
+            let failures = truth(rig, name, at).filter(|(_, truth)| *truth == Truth::Failed);
+            assert!(
+                failures.count() >= 1,
+                "{} at {at} out of nothing",
+                incident.kind.name()
+            );
+            continue;
+        }
         if rig.feeds.is_some() {
             // Looks of all ages and words of all delays: a failure within the longest of them.
             let mut failures = truth(rig, name, at).filter(|(_, truth)| *truth == Truth::Failed);

@@ -199,8 +199,13 @@ impl Rig {
                 break;
             }
             let next = next.max(self.sim.now);
-            self.sim.advance(next);
+            // What the feeds have to say on the way is fetched when it is said.
+            let step = self.sim.next_event().clamp(self.sim.now, next);
+            self.sim.advance(step);
             self.listen();
+            if step < next {
+                continue;
+            }
             // A stream that broke meanwhile has taken along what was due.
             let arrived = self.pending.iter().position(|(at, _)| *at <= next);
             if let Some(i) = arrived {
@@ -341,6 +346,7 @@ impl Rig {
                 Effect::Look { programs, .. } => self.ask(programs.clone()),
                 Effect::PollNow { .. }
                 | Effect::FeedJudged { .. }
+                | Effect::Detected { .. }
                 | Effect::Notice(_)
                 | Effect::AttemptEnded { .. }
                 | Effect::StartWaits { .. } => {}

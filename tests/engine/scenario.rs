@@ -1,7 +1,7 @@
 //! The text scenarios: each file in `scenarios/` is one rule, and the snapshot beside it is what the
 //! engine makes of it.
 //!
-//! A line is a declaration (`program`, `setting`, `rule`, `poll`, `latency`), or `+TIME` and what
+//! A line is a declaration (`program`, `setting`, `rule`, `poll`, `feeds`, `latency`), or `+TIME` and what
 //! happens then. Times count from the line before.
 
 use std::{fs, path::Path, time::Duration};
@@ -13,7 +13,7 @@ use supervigil::{
 };
 
 use super::{
-    rig::{self, Rig},
+    rig::{self, Feeds, Rig},
     story::{Story, time},
     supervisord::{Autorestart, End, Fate, Spec, Supervisord},
 };
@@ -110,6 +110,11 @@ impl Scenario {
             ["start", "takes", call, answer] => {
                 self.rig.start_takes = (millis(call), millis(answer));
             }
+            ["feeds", feeds @ ..] => {
+                let delay = |feed| feeds.contains(&feed).then_some(1);
+                let delays = ["log", "pidfd", "listener"].map(delay);
+                self.rig.feeds = Some(Feeds::new(delays, (2, 3), 1));
+            }
             _ => panic!("no such declaration: {words:?}"),
         }
     }
@@ -135,7 +140,29 @@ impl Scenario {
                     }
                 }
             }
+            ["setting", "crash_loop", options @ ..] => {
+                for (key, value) in pairs(options) {
+                    match key {
+                        "restarts" => settings.alert.crash_loop_restarts = value.parse().unwrap(),
+                        "within" => settings.alert.crash_loop_within = duration(value),
+                        _ => panic!("no such setting of crash_loop: {key}"),
+                    }
+                }
+            }
+            ["setting", "flapping", options @ ..] => {
+                for (key, value) in pairs(options) {
+                    match key {
+                        "cycles" => settings.alert.flapping_cycles = value.parse().unwrap(),
+                        "within" => settings.alert.flapping_within = duration(value),
+                        _ => panic!("no such setting of flapping: {key}"),
+                    }
+                }
+            }
             ["setting", "itself", name] => settings.servers[0].itself = Some(program(name)),
+            ["setting", option] if option.starts_with("resolve_after=") => {
+                let (_, value) = option.split_once('=').unwrap();
+                settings.alert.resolve_after = duration(value);
+            }
             ["setting", "must_answer=false"] => settings.servers[0].must_answer = false,
             ["rule", pattern, options @ ..] => settings.programs.insert(0, rule(pattern, options)),
             _ => panic!("no such setting: {words:?}"),

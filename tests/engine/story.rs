@@ -62,6 +62,7 @@ impl Story {
             | Effect::Look { .. }
             | Effect::PollNow { .. }
             | Effect::FeedJudged { .. }
+            | Effect::Detected { .. }
             | Effect::Record(_) => return None,
         })
     }

@@ -4,9 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use supervigil::model::{
-    Cause, ChannelView, ConfigView, Counters, Exit, Exits, Identity, Incident, IncidentId, Kind,
-    Moment, Next, Outcome, ProcessState, ProcessView, ProgramName, Published, RetryView, SeenBy,
-    ServerName, ServerView, Severity, StoreView, Transition,
+    Cause, ChannelView, ConfigView, Counters, Exit, Exits, Feed, Identity, Incident, IncidentId,
+    Kind, Moment, Next, Outcome, ProcessState, ProcessView, ProgramName, Published, RetryView,
+    SeenBy, ServerName, ServerView, Severity, StoreView, Transition,
 };
 
 /// 2026-11-23T05:41:18.123Z, the present of the picture.
@@ -85,6 +85,7 @@ pub(crate) fn of_programs(count: usize) -> Published {
 /// A supervisord that answers, with its programs in their order.
 pub(crate) fn main() -> ServerView {
     ServerView {
+        feeds_up: [(Feed::Log, false), (Feed::Pidfd, false)],
         name: ServerName::new("main"),
         url: "unix:///var/run/supervisor.sock".to_owned(),
         up: true,
@@ -148,6 +149,7 @@ fn programs() -> Vec<ProcessView> {
 /// A supervisord that has not answered for so long that its programs' states are history.
 fn edge() -> ServerView {
     ServerView {
+        feeds_up: [(Feed::Log, false), (Feed::Pidfd, false)],
         name: ServerName::new("edge"),
         url: "http://10.0.0.7:9001".to_owned(),
         up: false,
@@ -226,6 +228,7 @@ fn fatal() -> Incident {
         exit: Some(Exit::Code(3)),
         spawn_error: "Exited too quickly (process log may have details)".to_owned(),
         attempts: 2,
+        restarts: None,
         next: Next::Attempt {
             number: 3,
             of: 5,
@@ -250,6 +253,7 @@ fn unreachable() -> Incident {
         exit: None,
         spawn_error: "supervisord at http://10.0.0.7:9001 refused the connection".to_owned(),
         attempts: 0,
+        restarts: None,
         next: Next::Nothing,
         log_tail: Vec::new(),
         runbook: None,

@@ -5,10 +5,10 @@ use std::{path::Path, time::Duration};
 use jiff::Timestamp;
 use supervigil::{
     model::{
-        Cause, ChannelRecord, Counters, Delivery, Exit, Exits, Identity, Incident, IncidentId,
-        Kind, Moment, Next, Notice, NoticeId, NoticeReason, Outcome, Process, ProcessState,
-        ProgramKey, ProgramName, ProgramRecord, Record, RetryRecord, Saved, SeenBy, ServerName,
-        ServerRecord, Severity, Transition,
+        Cause, ChannelRecord, Counters, CycleRecord, Delivery, Exit, Exits, Identity, Incident,
+        IncidentId, Kind, Moment, Next, Notice, NoticeId, NoticeReason, Outcome, Process,
+        ProcessState, ProgramKey, ProgramName, ProgramRecord, Record, RetryRecord, Saved, SeenBy,
+        ServerName, ServerRecord, Severity, Transition,
     },
     store::{OpenNotice, Settings, Store},
 };
@@ -91,6 +91,7 @@ pub(crate) fn incident(id: &str, opened: i64) -> Incident {
         exit: Some(Exit::UnknownSignal),
         spawn_error: "Exited too quickly (process log may have details)".to_owned(),
         attempts: 2,
+        restarts: None,
         next: Next::Attempt {
             number: 3,
             of: 5,
@@ -192,6 +193,10 @@ pub(crate) fn program(name: &str, starts: u64) -> ProgramRecord {
             },
             transitions: [("FATAL".to_owned(), 2)].into(),
             missed_by_poll: 1,
+        },
+        cycles: CycleRecord {
+            restarts: vec![at(-20), at(-10)],
+            openings: vec![at(-30)],
         },
         retry: RetryRecord {
             attempts: 4,

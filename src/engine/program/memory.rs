@@ -1,6 +1,6 @@
 //! What is written down of a program, and read back.
 
-use super::Program;
+use super::{Program, cycles::Cycles};
 use crate::{
     engine::retry::Retry,
     model::{Cause, Incident, Moment, Process, ProgramKey, ProgramRecord},
@@ -23,6 +23,7 @@ impl Program {
             started_by,
             counters: record.counters.clone(),
             polled: Some(record.process.clone()),
+            cycles: Cycles::restored(&record.cycles, now),
             retry: Retry::restored(record.retry.clone(), &record.process, now),
             saved_incident: incident.clone(),
             incident,
@@ -42,6 +43,7 @@ impl Program {
             state_since: self.state_since,
             counters: self.counters.clone(),
             retry: self.retry.record.clone(),
+            cycles: self.cycles.record(),
         };
         if self.saved.as_ref() == Some(&record) {
             return None;

@@ -145,7 +145,7 @@ impl Program {
         self.seen_at = now;
         self.crash = None;
         for step in steps {
-            self.take(step);
+            self.take(step, now);
         }
         if is_poll {
             self.count_missed(same_supervisord);

@@ -170,7 +170,12 @@ impl Server {
                     same_supervisord: true,
                     is_poll: false,
                 };
-                self.look_at(&name, look, context);
+                let known = self.programs.get(&name);
+                let had_life = known.is_some_and(|program| program.process.start != 0);
+                let is_anew = self.look_at(&name, look, context) == Some(true);
+                if let Some(program) = self.programs.get_mut(&name) {
+                    program.anew_since_poll |= had_life && is_anew;
+                }
             }
         }
         self.settle(context);

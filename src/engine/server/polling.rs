@@ -62,7 +62,8 @@ impl Server {
             let name = process.program.clone();
             let baseline = is_baseline.then_some((process.start, process.stop));
             if let Some(program) = self.programs.get_mut(&name) {
-                let had_life = program.process.start != 0;
+                let was_anew = std::mem::take(&mut program.anew_since_poll);
+                let had_life = was_anew || program.process.start != 0;
                 program.baseline = baseline.or(program.baseline);
                 let look = Look {
                     process,
@@ -71,6 +72,7 @@ impl Server {
                     is_poll: true,
                 };
                 let is_anew = self.look_at(&name, look, context);
+                let is_anew = is_anew.map(|is_anew| is_anew || was_anew);
                 let counts = had_life && is_anew.is_some();
                 surviving = surviving.saturating_add(usize::from(counts));
                 recreated = recreated.saturating_add(usize::from(counts && is_anew == Some(true)));

@@ -38,6 +38,10 @@ use surroundings::Surroundings;
 pub use queue::QUEUE_MAX;
 
 /// What the outbox is told.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "inputs live for one turn of the loop"
+)]
 #[derive(Debug, Clone)]
 pub enum Input {
     /// There is something to tell.

@@ -69,6 +69,7 @@ impl Queue {
             };
             let before = known.clone();
             if incident.is_open() {
+                known.restarts = incident.restarts;
                 known.attempts = incident.attempts;
                 known.next.clone_from(&incident.next);
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::words::{Clock, CodeMeaning, Ending, Label, SignalMeaning, Words, largest_units};
-use crate::model::{ChannelTrouble, Incident, Kind, Next, Outcome, ProcessState};
+use crate::model::{ChannelTrouble, Incident, Kind, Next, Outcome, ProcessState, Restarts};
 
 /// The words of English.
 #[derive(Debug)]
@@ -19,6 +19,7 @@ impl Words for En {
             Label::Ending => "Ended: ",
             Label::Uptime => "Was up: ",
             Label::Reason => "Why: ",
+            Label::Restarts => "Restarts: ",
             Label::Next => "Next: ",
             Label::Log => "End of its log:",
             Label::Others => "The others",
@@ -116,6 +117,11 @@ impl Words for En {
         } else {
             parts.join(" ")
         }
+    }
+
+    fn restarts(&self, restarts: Restarts) -> String {
+        let within = self.duration(Duration::from_secs(restarts.within_seconds));
+        format!("{} within {within}", restarts.count)
     }
 
     fn ending(&self, ending: &Ending) -> String {

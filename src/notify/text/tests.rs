@@ -9,7 +9,7 @@ use super::{Message, Subject, compose};
 use crate::{
     model::{
         ChannelTrouble, Exit, Incident, IncidentId, Kind, Next, Notice, NoticeId, NoticeReason,
-        Outcome, ProcessState, ProgramName, ServerName, Severity,
+        Outcome, ProcessState, ProgramName, Restarts, ServerName, Severity,
     },
     notify::{
         Language,
@@ -40,6 +40,7 @@ fn fatal(name: &str) -> Incident {
         exit: Some(Exit::Code(137)),
         spawn_error: "Exited too quickly (process log may have details)".to_owned(),
         attempts: 0,
+        restarts: None,
         next: Next::Attempt {
             number: 1,
             of: 5,
@@ -131,6 +132,10 @@ fn single_cases() -> Vec<(&'static str, Notice)> {
         ..a()
     };
     let crash_loop = Incident {
+        restarts: Some(Restarts {
+            count: 4,
+            within_seconds: 300,
+        }),
         kind: Kind::CrashLoop,
         severity: Severity::Warning,
         to: Some(ProcessState::Running),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::model::{ChannelTrouble, Exit, Incident, Kind, Outcome};
+use crate::model::{ChannelTrouble, Exit, Incident, Kind, Outcome, Restarts};
 
 /// The words of one language. Every table is exhaustive: what the model can say, each language can.
 pub(super) trait Words {
@@ -36,6 +36,8 @@ pub(super) trait Words {
     fn started(&self, attempts: u32) -> String;
     /// A length of time in its two largest units.
     fn duration(&self, duration: Duration) -> String;
+    /// How often supervisord started it again.
+    fn restarts(&self, restarts: Restarts) -> String;
     /// How a process ended.
     fn ending(&self, ending: &Ending) -> String;
     /// What happens next; none where there is nothing to say.
@@ -69,6 +71,8 @@ pub(super) enum Label {
     Uptime,
     /// Why, in supervisord's words.
     Reason,
+    /// How often it was started again.
+    Restarts,
     /// What comes next.
     Next,
     /// The log's end.

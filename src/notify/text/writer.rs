@@ -155,6 +155,10 @@ impl<'a> Writer<'a> {
             let uptime = self.words.duration(Duration::from_secs(uptime));
             blocks.push(self.field(Label::Uptime, &uptime));
         }
+        if let Some(restarts) = incident.restarts {
+            let restarts = self.words.restarts(restarts);
+            blocks.push(self.field(Label::Restarts, &restarts));
+        }
         if !incident.spawn_error.is_empty() {
             blocks.push(self.field(Label::Reason, &incident.spawn_error));
         }

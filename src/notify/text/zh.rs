@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::words::{Clock, CodeMeaning, Ending, Label, SignalMeaning, Words, largest_units};
-use crate::model::{ChannelTrouble, Incident, Kind, Next, Outcome, ProcessState};
+use crate::model::{ChannelTrouble, Incident, Kind, Next, Outcome, ProcessState, Restarts};
 
 /// The words of Chinese.
 #[derive(Debug)]
@@ -19,6 +19,7 @@ impl Words for Zh {
             Label::Ending => "结束方式：",
             Label::Uptime => "此前运行：",
             Label::Reason => "原因：",
+            Label::Restarts => "重启次数：",
             Label::Next => "接下来：",
             Label::Log => "日志末尾：",
             Label::Others => "其余",
@@ -116,6 +117,11 @@ impl Words for Zh {
         } else {
             parts.join(" ")
         }
+    }
+
+    fn restarts(&self, restarts: Restarts) -> String {
+        let within = self.duration(Duration::from_secs(restarts.within_seconds));
+        format!("{within}内 {} 次", restarts.count)
     }
 
     fn ending(&self, ending: &Ending) -> String {

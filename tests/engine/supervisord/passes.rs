@@ -10,13 +10,7 @@ const TICK: u64 = 1000;
 impl Supervisord {
     pub(crate) fn advance(&mut self, to: u64) {
         loop {
-            let deaths = self.programs.iter().filter_map(|program| program.dies);
-            let comeback = match self.phase {
-                Phase::Down { until, .. } => until,
-                Phase::Up | Phase::Leaving { .. } => None,
-            };
-            let events = deaths.map(|(at, _)| at).chain(comeback);
-            let next = events.chain([self.next_tick]).min().unwrap();
+            let next = self.next_event();
             if next > to {
                 break;
             }
@@ -27,6 +21,17 @@ impl Supervisord {
             self.pass();
         }
         self.now = to.max(self.now);
+    }
+
+    /// When something happens next by itself.
+    pub(crate) fn next_event(&self) -> u64 {
+        let deaths = self.programs.iter().filter_map(|program| program.dies);
+        let comeback = match self.phase {
+            Phase::Down { until, .. } => until,
+            Phase::Up | Phase::Leaving { .. } => None,
+        };
+        let events = deaths.map(|(at, _)| at).chain(comeback);
+        events.chain([self.next_tick]).min().unwrap()
     }
 
     pub(super) fn pass(&mut self) {
