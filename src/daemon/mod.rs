@@ -47,7 +47,7 @@ use tracing::{error, info, warn};
 use crate::{
     clock::Clock,
     config::Config,
-    http,
+    http, kernel,
     logging::Log,
     metrics,
     model::{ConfigView, Moment, Published, Saved, StoreView, Told},
@@ -108,6 +108,10 @@ pub type Reload = Box<dyn Fn() -> Result<Config, crate::config::ConfigError> + S
 pub async fn run(config: Config, log: Log, reload: Reload) -> Result<(), DaemonError> {
     let clock = Clock::start();
     let mut signals = Signals::install().map_err(DaemonError::Signals)?;
+    // A pidfd for each program: many hosts allow 1024 files unless a process asks for more.
+    if let Err(error) = kernel::raise_fd_limit() {
+        warn!(%error, "the limit of open files stays as it is, so that fewer processes can be watched");
+    }
     let bound = http::bind(&config.http.listen).await?;
     say::configuration(&config);
 
