@@ -132,13 +132,13 @@ async fn shows_its_programs(client: &Client) {
     assert_eq!(quit.spawn_error, "Bad exit code 3");
 
     let asked = [quit.program.clone(), ProgramName::new("no", "such")];
-    let look = client.look(&asked).await.unwrap();
+    let look = client.look(&asked, Some(1024)).await.unwrap();
     assert_eq!(look.supervisord, client.pid().await.unwrap());
     let [(found, there), (missing, nothing)] = <[_; 2]>::try_from(look.programs).unwrap();
     assert_eq!([found, missing], asked);
     assert_eq!(there.unwrap().stop, quit.stop);
     assert_eq!(nothing, None);
-    assert_eq!(client.look(&[]).await.unwrap().programs, []);
+    assert_eq!(client.look(&[], None).await.unwrap().programs, []);
 }
 
 #[cfg(test)]

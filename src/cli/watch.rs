@@ -82,33 +82,26 @@ impl Watcher {
     /// What an event means to the engine.
     fn input(&mut self, event: Event) -> Option<Input> {
         match event {
-            Event::Polled(poll) => Some(self.polled(poll)),
-            Event::Looked(look) => {
-                self.servers.get_mut(&look.server)?.paid(look.took);
-                Some(Input::Looked {
-                    server: look.server,
-                    begun: look.begun,
-                    outcome: look.outcome,
-                })
+            Event::Polled(poll) => {
+                self.note_failure(&poll);
+                let watching = self.servers.get_mut(&poll.server)?;
+                Some(watching.polled(poll))
             }
+            Event::Looked(look) => Some(self.servers.get_mut(&look.server)?.looked(look)),
             Event::Hint(hint) => Some(hint.input),
             Event::Engine(input) => Some(input),
             Event::Outbox(_) => None,
         }
     }
 
-    fn polled(&mut self, poll: Poll) -> Input {
+    /// Says why a poll failed, when it fails in another way than the one before.
+    fn note_failure(&mut self, poll: &Poll) {
         let failure = poll.outcome.as_ref().err();
         let failure = failure.map(|failure| failure.message.clone());
         let before = self.failures.insert(poll.server.clone(), failure.clone());
         if let Some(failure) = failure.filter(|failure| before.flatten().as_ref() != Some(failure))
         {
             console::complain(&format!("{}: {failure}", poll.server));
-        }
-        Input::Polled {
-            server: poll.server,
-            begun: poll.begun,
-            outcome: poll.outcome,
         }
     }
 

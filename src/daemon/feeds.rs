@@ -1,27 +1,21 @@
-//! What supervisord and the kernel tell, brought to the loop.
+//! What the kernel and supervisord's listeners tell, brought to the loop.
 //!
-//! Owns the tasks that follow the main log and watch the pids of one supervisord, and says it once where
-//! one of them is of no use. What is told means nothing here: that is the engine's business.
+//! Owns the task that watches the pids of one supervisord, and says it once where that is of no use. What
+//! is told means nothing here: that is the engine's business.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
-use tokio::{
-    sync::{mpsc, watch},
-    time::sleep,
-};
-use tracing::{debug, info, warn};
+use tokio::sync::{mpsc, watch};
+use tracing::{debug, info};
 
-use super::{event::Event, watching::Surroundings, with_causes};
+use super::{event::Event, watching::Surroundings};
 use crate::{
     engine,
     kernel::{self, Limits, Report, Targets},
     model::{Feed, ProgramKey, ServerName, Told},
-    supervisord::{Client, LogFeed, LogFeedError, Settings},
+    supervisord::Settings,
 };
 
-/// The waits before a main log is followed again: a reload takes supervisord some 60 ms, and a log that
-/// cannot be had is asked for twice a minute.
-const AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
 /// Reports of the kernel's that may wait for the loop.
 const REPORTS_MAX: usize = 256;
 
@@ -71,24 +65,13 @@ impl Heard {
 }
 
 /// Sends the feeds of a supervisord out.
-pub(super) fn start(
-    client: &Client,
-    settings: &Settings,
-    around: &Surroundings,
-    targets: watch::Receiver<Targets>,
-) {
+pub(super) fn start(settings: &Settings, around: &Surroundings, targets: watch::Receiver<Targets>) {
     let voice = Voice {
         server: settings.name.clone(),
         epoch: around.epoch,
         events: around.events.clone(),
     };
     let stop = around.stop.clone();
-    if settings.follow_log {
-        let following = follow(client.clone(), voice.clone());
-        around
-            .tasks
-            .spawn(stop.clone().run_until_cancelled_owned(following));
-    }
     if settings.watch_pids {
         let (reports, inbox) = mpsc::channel(REPORTS_MAX);
         let watching = kernel::watch(targets, reports, Limits::default());
@@ -127,61 +110,6 @@ impl Voice {
             is_up,
         })
         .await;
-    }
-}
-
-/// Follows the main log, again and again.
-async fn follow(client: Client, voice: Voice) {
-    let (first, most) = AGAIN;
-    let (mut wait, mut said) = (first, None);
-    loop {
-        let error = match client.follow_log().await {
-            Ok(feed) => {
-                (wait, said) = (first, None);
-                voice.changed(Feed::Log, true).await;
-                let error = listen(feed, &voice).await;
-                voice.changed(Feed::Log, false).await;
-                error
-            }
-            Err(error) => error,
-        };
-        complain(&voice.server, &error, &mut said);
-        sleep(wait).await;
-        wait = wait.saturating_mul(2).min(most);
-    }
-}
-
-/// Passes on what a log tells until it ends.
-async fn listen(mut feed: LogFeed, voice: &Voice) -> LogFeedError {
-    loop {
-        let tellings = match feed.next().await {
-            Ok(tellings) => tellings,
-            Err(error) => return error,
-        };
-        for telling in tellings {
-            let server = voice.server.clone();
-            let feed = Feed::Log;
-            voice
-                .say(engine::Input::Told {
-                    server,
-                    feed,
-                    telling,
-                })
-                .await;
-        }
-    }
-}
-
-/// Says once why there is no log to follow. That supervisord is away the polls say already.
-fn complain(server: &ServerName, error: &LogFeedError, said: &mut Option<&'static str>) {
-    if said.replace(error.kind()) == Some(error.kind()) {
-        return;
-    }
-    let sentence = with_causes(error);
-    if error.is_transient() {
-        debug!(%server, "its main log is not followed: {sentence}");
-    } else {
-        warn!(%server, "deaths are seen later without its main log: {sentence}");
     }
 }
 

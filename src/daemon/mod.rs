@@ -10,7 +10,8 @@
 //! | `event` | what comes back to the loop |
 //! | `watching` | the tasks that watch one supervisord |
 //! | `poller` | polls it at its interval |
-//! | `feeds` | follows what it and the kernel tell |
+//! | `feeds` | passes on what the kernel and listeners tell |
+//! | `log` | how far its main log has been read |
 //! | `budget` | what looks at single programs may cost it |
 //! | `errand` | short tasks: a start, the end of a log, a message |
 //! | `history` | the latest transitions and incidents |
@@ -27,6 +28,7 @@ mod errand;
 mod event;
 mod feeds;
 mod history;
+mod log;
 mod picture;
 mod poller;
 mod reload;

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{Notify, mpsc},
+    sync::{Notify, mpsc, watch},
     time::sleep,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -14,7 +14,7 @@ use crate::{
     clock::Clock,
     engine::PollFailure,
     model::{Moment, ServerName, Snapshot},
-    supervisord::{CallError, Client, Settings},
+    supervisord::{CallError, Client, LogText, Settings},
 };
 
 /// The longest interval that `max_load` may stretch polling to (design: 60 s).
@@ -41,6 +41,8 @@ pub struct Poll {
     pub begun: Moment,
     /// What it showed, or why it did not.
     pub outcome: Result<Snapshot, PollFailure>,
+    /// The end of the main log at the same moment, where it was asked for.
+    pub log: Option<LogText>,
     /// What came of it, of the closed set of [`CallError::kind`] and `success`.
     pub result: &'static str,
     /// How long it took.
@@ -60,6 +62,8 @@ pub struct Poller {
     pub epoch: u64,
     /// Measures.
     pub clock: Clock,
+    /// How much of the main log's end is asked for; none: nothing.
+    pub log_bytes: watch::Receiver<Option<u32>>,
     /// Asks for a poll before its time.
     pub nudge: Arc<Notify>,
     /// Takes the polls.
@@ -83,20 +87,26 @@ impl Poller {
         loop {
             let begun = self.clock.now();
             // Dropping a poll half-way closes its connection, which supervisord takes in its stride.
+            let log_bytes = *self.log_bytes.borrow();
             let outcome = tokio::select! {
-                outcome = self.client.snapshot() => outcome,
+                outcome = self.client.poll(log_bytes) => outcome,
                 () = stop.cancelled() => return,
             };
             let took = self.clock.now().since(begun);
             let stretched = outcome.as_ref().ok();
             let stretched = stretched.map(|_| interval(&self.settings, recent.cost_with(took)));
             let rest = rest(&self.settings, stretched, took);
+            let (outcome, log) = match outcome {
+                Ok((snapshot, log)) => (Ok(snapshot), log),
+                Err(error) => (Err(error), None),
+            };
             let poll = Poll {
                 server: self.settings.name.clone(),
                 epoch: self.epoch,
                 begun,
                 result: outcome.as_ref().map_or_else(CallError::kind, |_| "success"),
                 outcome: outcome.map_err(|error| failure(&error)),
+                log,
                 took,
                 interval: stretched.unwrap_or(self.settings.poll_interval),
             };

@@ -231,32 +231,20 @@ impl Turn {
     }
 
     fn polled(&mut self, poll: Poll, now: Moment) -> Vec<Todo> {
-        let Poll {
-            server,
-            epoch,
-            begun,
-            outcome,
-            result,
-            took,
-            interval,
-        } = poll;
         // One that began before a reload may have asked another supervisord under the same name.
-        let current = self.servers.get_mut(&server);
-        let Some(watched) = current.filter(|_| epoch == self.epoch) else {
+        let current = self.servers.get_mut(&poll.server);
+        let Some(watched) = current.filter(|_| poll.epoch == self.epoch) else {
             return Vec::new();
         };
-        watched.interval = interval;
-        self.parts.metrics.polled(&server, result);
-        self.parts.metrics.called(&server, "system.multicall", took);
-        let failure = outcome.as_ref().err();
+        watched.interval = poll.interval;
+        let metrics = &self.parts.metrics;
+        metrics.polled(&poll.server, poll.result);
+        metrics.called(&poll.server, "system.multicall", poll.took);
+        let failure = poll.outcome.as_ref().err();
         let failure = failure.map(|failure| failure.message.clone());
-        say::poll(&server, failure.as_deref(), watched.failure.as_deref());
+        say::poll(&poll.server, failure.as_deref(), watched.failure.as_deref());
         watched.failure = failure;
-        let input = engine::Input::Polled {
-            server,
-            begun,
-            outcome,
-        };
+        let input = watched.watching.polled(poll);
         self.tell_engine(input, now)
     }
 
@@ -265,14 +253,9 @@ impl Turn {
         let Some(watched) = current.filter(|_| look.epoch == self.epoch) else {
             return Vec::new();
         };
-        watched.watching.paid(look.took);
         let metrics = &self.parts.metrics;
         metrics.called(&look.server, "supervisor.getProcessInfo", look.took);
-        let input = engine::Input::Looked {
-            server: look.server,
-            begun: look.begun,
-            outcome: look.outcome,
-        };
+        let input = watched.watching.looked(look);
         self.tell_engine(input, now)
     }
 

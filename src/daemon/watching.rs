@@ -11,13 +11,20 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{budget::Budget, errand, event::Event, feeds, poller::Poller};
+use super::{
+    budget::Budget,
+    errand,
+    event::Event,
+    feeds,
+    log::Log,
+    poller::{Poll, Poller},
+};
 use crate::{
     clock::Clock,
-    engine::{Looked, PidTargets},
+    engine::{Input, Looked, PidTargets},
     kernel::{BootTime, Target, Targets},
     model::{Moment, ProgramName, ServerName},
-    supervisord::{Client, Settings},
+    supervisord::{Client, Look, Settings},
 };
 
 /// What watching works with.
@@ -47,7 +54,7 @@ pub struct LookDone {
     /// How long it took.
     pub took: Duration,
     /// What it showed; none where it failed.
-    pub outcome: Option<Looked>,
+    pub outcome: Option<Look>,
 }
 
 /// One supervisord that is watched.
@@ -60,6 +67,7 @@ pub struct Watching {
     nudge: Arc<Notify>,
     budget: Budget,
     targets: watch::Sender<Targets>,
+    log: Log,
 }
 
 impl Watching {
@@ -67,18 +75,20 @@ impl Watching {
     pub fn start(settings: &Settings, around: Surroundings) -> Self {
         let client = Client::new(settings);
         let nudge = Arc::new(Notify::new());
+        let (log, log_bytes) = Log::new(settings);
         let poller = Poller {
             client: client.clone(),
             settings: settings.clone(),
             epoch: around.epoch,
             clock: around.clock,
+            log_bytes,
             nudge: Arc::clone(&nudge),
             events: around.events.clone(),
         };
         let tasks = &around.tasks;
         tasks.spawn(poller.keep_running(tasks.clone(), around.stop.clone()));
         let (targets, watched) = watch::channel(Targets::default());
-        feeds::start(&client, settings, &around, watched);
+        feeds::start(settings, &around, watched);
         Self {
             client,
             settings: settings.clone(),
@@ -86,6 +96,7 @@ impl Watching {
             nudge,
             budget: Budget::new(settings.max_load),
             targets,
+            log,
         }
     }
 
@@ -94,10 +105,11 @@ impl Watching {
         let clock = self.around.clock;
         let wait = self.budget.wait(clock.now());
         let (client, asked) = (self.client.clone(), clock.now());
+        let log_bytes = self.log.bytes();
         let work = self.around.tasks.spawn(async move {
             sleep(wait).await;
             let begun = clock.now();
-            let outcome = client.look(&programs).await.ok();
+            let outcome = client.look(&programs, log_bytes).await.ok();
             (begun, clock.now().since(begun), outcome)
         });
         let (events, epoch) = (self.around.events.clone(), self.around.epoch);
@@ -110,19 +122,36 @@ impl Watching {
                 epoch,
                 begun,
                 took,
-                outcome: outcome.map(|look| Looked {
-                    supervisord: look.supervisord,
-                    programs: look.programs,
-                }),
+                outcome,
             };
             // The loop has ended when nobody listens.
             let _unheard = events.send(Event::Looked(done)).await;
         });
     }
 
-    /// Takes into account what a look cost.
-    pub fn paid(&mut self, took: Duration) {
-        self.budget.spend(took, self.around.clock.now());
+    /// A look is over: what it means to the engine.
+    pub fn looked(&mut self, look: LookDone) -> Input {
+        self.budget.spend(look.took, self.around.clock.now());
+        let outcome = look.outcome.map(|look| Looked {
+            supervisord: look.supervisord,
+            programs: look.programs,
+            log: self.log.read(look.log),
+        });
+        Input::Looked {
+            server: look.server,
+            begun: look.begun,
+            outcome,
+        }
+    }
+
+    /// A poll is over: what it means to the engine.
+    pub fn polled(&mut self, poll: Poll) -> Input {
+        Input::Polled {
+            server: poll.server,
+            begun: poll.begun,
+            outcome: poll.outcome,
+            log: self.log.read(poll.log),
+        }
     }
 
     /// Polls without waiting for the interval.

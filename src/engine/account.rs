@@ -227,6 +227,11 @@ impl Feeds {
         }
     }
 
+    /// Whether a feed is there, of use or not.
+    pub(super) fn is_set_up(&mut self, feed: Feed) -> bool {
+        self.of(feed).up_since.is_some()
+    }
+
     /// Whether a feed is up and tells what it should.
     pub(super) fn is_up(&self, feed: Feed) -> bool {
         match feed {

@@ -17,6 +17,7 @@
 //! | shows an end | owes it, but the look says it all | the look's steps |
 //! | shows an end | silent, and the kernel's word is out | the look waits |
 //! | no change | tells of lives before the look began | the account's steps |
+//! | came with the main log of the same moment | any | the account's steps, then the look's |
 //!
 //! Where the account was complete so far, ends are told from it alone, so that none is told twice. Where
 //! it was not, what was told is left out but for the kernel's word, which names its process.
@@ -36,6 +37,8 @@ pub(super) struct Terms {
     pub begun: Moment,
     /// When a look showed a change first.
     pub changed_at: Moment,
+    /// Whether the account holds all that was told before it.
+    pub has_log: bool,
     /// Whether it may be kept for a moment.
     pub may_wait: bool,
     pub now: Moment,
@@ -91,7 +94,7 @@ pub(super) fn weigh(
     if !account.synced {
         return by_look_alone(earlier, later, account, about, terms);
     }
-    let confirmed = if terms.may_wait {
+    let confirmed = if terms.may_wait && !terms.has_log {
         confirmed(earlier, later, account, about, terms)
     } else {
         told_before(account, terms.begun)
@@ -114,7 +117,7 @@ fn ends_before(
     about: Circumstances,
     terms: Terms,
 ) -> Option<Finding> {
-    if later.pid == 0 || !terms.may_wait {
+    if later.pid == 0 || !terms.may_wait || terms.has_log {
         return None;
     }
     let follow = |count| Course::follow(count, earlier, later, account, about, terms.now);
@@ -194,7 +197,8 @@ fn by_look(
         let is_open = step.lacks_exit() || may_be_a_successors(step, earlier);
         step.died && is_open && account.awaits_exit_of(step.pid)
     };
-    if terms.may_wait && (is_owed || steps.iter().any(awaits)) {
+    let waits_for_story = is_owed && !terms.has_log;
+    if terms.may_wait && (waits_for_story || steps.iter().any(awaits)) {
         return Finding::Wait;
     }
     if is_owed {
@@ -241,7 +245,7 @@ fn by_account(
         account.lose();
         return by_look(earlier, later, account, about, terms);
     }
-    let lapsed = !terms.may_wait && !course.reaches(earlier);
+    let lapsed = (terms.has_log || !terms.may_wait) && !course.reaches(earlier);
     account.synced = !lapsed;
     let position = course.position();
     let rest = Circumstances {
@@ -271,6 +275,7 @@ fn may_be_a_successors(step: &Step, earlier: &Process) -> bool {
 
 /// Adds what the kernel knows, and who noticed first.
 fn attribute(mut steps: Vec<Step>, account: &Account, terms: Terms) -> Vec<Step> {
+    steps.retain(|step| step.from != step.to);
     for step in steps.iter_mut().filter(|step| step.died && step.pid != 0) {
         if let Some(exit) = account.exit_of(step.pid) {
             let is_a_successors = !step.lacks_exit() && step.exit != Some(exit);

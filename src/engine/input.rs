@@ -1,8 +1,8 @@
 //! What the engine is told.
 
 use crate::model::{
-    Feed, IncidentId, Moment, PidNews, Process, ProgramKey, ProgramName, ServerName, Snapshot,
-    Telling,
+    Feed, IncidentId, LogNews, Moment, PidNews, Process, ProgramKey, ProgramName, ServerName,
+    Snapshot, Telling,
 };
 
 use super::StartOutcome;
@@ -18,6 +18,8 @@ pub enum Input {
         begun: Moment,
         /// What it showed, or why it did not.
         outcome: Result<Snapshot, PollFailure>,
+        /// The main log at the same moment.
+        log: LogReading,
     },
     /// Some programs were looked at by themselves.
     Looked {
@@ -89,6 +91,19 @@ pub struct Looked {
     pub supervisord: u32,
     /// The programs; none for one that it does not know.
     pub programs: Vec<(ProgramName, Option<Process>)>,
+    /// The main log at the same moment.
+    pub log: LogReading,
+}
+
+/// A reading of the main log that was part of a poll or a look: both show one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogReading {
+    /// There was none.
+    None,
+    /// supervisord has no log to give.
+    Unavailable,
+    /// What stands in it since the reading before. The first reading has no news.
+    News(LogNews),
 }
 
 /// A poll that brought no snapshot.

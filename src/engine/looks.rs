@@ -13,8 +13,6 @@ use crate::model::Moment;
 
 /// The first wait: supervisord's loop needs a pass or two to reap a process and to move a program on.
 const FIRST: Duration = Duration::from_millis(5);
-/// The first wait where a feed tells of the next change anyway.
-const FIRST_TOLD: Duration = Duration::from_millis(100);
 /// What a look takes off a program's allowance, which time gives back.
 const PRICE: Duration = Duration::from_millis(200);
 /// The allowance: fifty looks, which see some deaths and restarts through.
@@ -36,10 +34,9 @@ impl Looks {
         self.wait = FIRST;
     }
 
-    /// It is between two states: again, after a longer wait than before. `is_told`: a feed is relied on to
-    /// tell of the next change.
-    pub(super) fn again(&mut self, now: Moment, poll_interval: Duration, is_told: bool) {
-        let wait = self.wait.max(if is_told { FIRST_TOLD } else { FIRST });
+    /// It is between two states: again, after a longer wait than before.
+    pub(super) fn again(&mut self, now: Moment, poll_interval: Duration) {
+        let wait = self.wait.max(FIRST);
         self.due = (wait < poll_interval).then(|| now.after(wait));
         self.wait = wait.saturating_mul(2);
     }
@@ -97,7 +94,7 @@ mod tests {
         looks.hinted(at(now));
         while looks.is_due(at(now)) {
             looks.asked(at(now));
-            looks.again(at(now), Duration::from_millis(100), false);
+            looks.again(at(now), Duration::from_millis(100));
             let Some(due) = looks.due() else { break };
             let due = u64::try_from(due.monotonic.as_millis()).unwrap();
             waits.push(due - now);

@@ -56,7 +56,7 @@ use std::{
 use ulid::Ulid;
 
 pub use effect::Effect;
-pub use input::{Input, Looked, PollFailure};
+pub use input::{Input, LogReading, Looked, PollFailure};
 pub use outcome::{AttemptOutcome, StartOutcome, Wait};
 pub use rules::expected_up;
 pub use settings::{

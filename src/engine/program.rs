@@ -148,10 +148,7 @@ impl Program {
     /// Plans the next look at it alone.
     pub(super) fn plan_look(&mut self, now: Moment, poll_interval: Duration) {
         if self.is_between_states() {
-            // What a kept look waits for, and a death that is still to be reaped, want supervisord woken.
-            let owes = self.held.is_some() || self.account.is_dead(self.process.pid);
-            let is_told = self.account.synced && !owes;
-            self.looks.again(now, poll_interval, is_told);
+            self.looks.again(now, poll_interval);
         } else {
             self.looks.rest();
         }

@@ -35,6 +35,10 @@ pub(super) struct Server {
     pub feeds: Feeds,
     /// Changes in a row that the feeds owed and did not tell.
     lapses: u32,
+    /// When the main log was read last.
+    log_read_at: Option<Moment>,
+    /// When a look was asked for last.
+    asked_at: Option<Moment>,
     /// Whether a look at some programs is on its way.
     is_looking: bool,
     /// Whether what was down at the first look ever is told already.
@@ -77,6 +81,8 @@ impl Server {
             gate: Gate::restored(&records, now),
             feeds: Feeds::default(),
             lapses: 0,
+            log_read_at: None,
+            asked_at: None,
             is_looking: false,
             known: server.is_some(),
             looked: false,
@@ -88,6 +94,7 @@ impl Server {
         let mut server = Self {
             settings,
             feeds: Feeds::default(),
+            log_read_at: None,
             is_looking: false,
             ..self
         };

@@ -124,6 +124,15 @@ impl ProgramEvent {
     }
 }
 
+/// What a reading of the main log brought.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LogNews {
+    /// What was told since the reading before, in order.
+    pub tellings: Vec<Telling>,
+    /// Whether some of it may be missing.
+    pub lost: bool,
+}
+
 /// What the kernel says of a process that was watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PidNews {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::fault::Fault;
 use crate::model::{Process, ProgramName};
 
 /// supervisord's own state (`SupervisorStates` in states.py).
@@ -39,7 +40,13 @@ pub struct Look {
     pub supervisord: u32,
     /// The programs, in the order asked for; none for one that supervisord does not know.
     pub programs: Vec<(ProgramName, Option<Process>)>,
+    /// The end of the main log, where it was asked for.
+    pub log: Option<LogText>,
 }
+
+/// The end of supervisord's main log, or why it has none to give: `NO_FILE` where there is no file,
+/// `FAILED` where the window cuts a character.
+pub type LogText = Result<String, Fault>;
 
 /// Which of a program's two streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

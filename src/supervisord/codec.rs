@@ -16,7 +16,7 @@ pub use self::diagnosis::AnswerError;
 use self::diagnosis::diagnose;
 use self::members::{Members, array, int, text, wrong_kind};
 use super::{
-    answer::{LogTail, Look, ProgramConfig, ServerState},
+    answer::{LogTail, LogText, Look, ProgramConfig, ServerState},
     fault::{Fault, FaultCode},
 };
 use crate::model::{Identity, Process, ProcessState, ProgramName, Snapshot};
@@ -44,18 +44,28 @@ impl Call {
     }
 }
 
-/// The five calls that make up a snapshot; [`read_snapshot`] reads their answers in this order.
-pub fn snapshot_calls() -> Vec<Call> {
-    [
+/// The five calls that make up a snapshot, and one for the end of the main log where it is wanted;
+/// [`read_poll`] reads their answers in this order.
+pub fn poll_calls(log_bytes: Option<u32>) -> Vec<Call> {
+    let calls = [
         "supervisor.getPID",
         "supervisor.getIdentification",
         "supervisor.getSupervisorVersion",
         "supervisor.getAPIVersion",
         "supervisor.getAllProcessInfo",
     ]
-    .into_iter()
-    .map(Call::plain)
-    .collect()
+    .map(Call::plain);
+    calls.into_iter().chain(log_bytes.map(log_call)).collect()
+}
+
+/// The call for the last bytes of the main log. A length of 0 with a negative offset means no more than
+/// that (`readFile` in options.py).
+pub fn log_call(bytes: u32) -> Call {
+    let bytes = i32::try_from(bytes).unwrap_or(i32::MAX);
+    Call {
+        method: "supervisor.readLog",
+        params: vec![Value::Integer(bytes.saturating_neg()), Value::Integer(0)],
+    }
 }
 
 /// A call's XML.
@@ -102,15 +112,17 @@ pub fn read_text(body: Vec<u8>) -> Result<String, AnswerError> {
     })
 }
 
-/// A snapshot from the answer to [`snapshot_calls`]. Any fault among the five is the whole's fault.
-pub fn read_snapshot(body: String) -> Result<Snapshot, AnswerError> {
-    let results: [Value; 5] = read_array(body)?
-        .try_into()
-        .map_err(|results: Vec<Value>| {
-            AnswerError::shape(format!("a multicall of 5 has {} results", results.len()))
-        })?;
+/// A snapshot, and the end of the main log where it was asked for, from the answer to [`poll_calls`].
+/// Any fault among the first five is the whole's fault.
+pub fn read_poll(body: String) -> Result<(Snapshot, Option<LogText>), AnswerError> {
+    let mut results = read_array(body)?;
+    let count = results.len();
+    let log = (count == 6).then(|| results.pop()).flatten();
+    let results: [Value; 5] = results.try_into().map_err(|_other: Vec<Value>| {
+        AnswerError::shape(format!("a multicall of 5 or 6 has {count} results"))
+    })?;
     let [pid, identification, version, api_version, processes] = results;
-    Ok(Snapshot {
+    let snapshot = Snapshot {
         identity: Identity {
             pid: pid_of(int(&result(pid)?, "getPID")?)?,
             identification: text(result(identification)?, "getIdentification")?,
@@ -121,7 +133,17 @@ pub fn read_snapshot(body: String) -> Result<Snapshot, AnswerError> {
             .into_iter()
             .map(process)
             .collect::<Result<_, _>>()?,
-    })
+    };
+    Ok((snapshot, log.map(log_text).transpose()?))
+}
+
+/// The end of the main log, or supervisord's reason.
+fn log_text(value: Value) -> Result<LogText, AnswerError> {
+    match result(value) {
+        Ok(value) => Ok(Ok(text(value, "readLog")?)),
+        Err(AnswerError::Fault(fault)) => Ok(Err(fault)),
+        Err(error) => Err(error),
+    }
 }
 
 /// The answer to one `getProcessInfo`.
@@ -129,13 +151,17 @@ pub fn read_process(body: String) -> Result<Process, AnswerError> {
     process(read_value(body)?)
 }
 
-/// The answers to a multicall of `getPID` and as many times `getProcessInfo` as there are programs, in
-/// that order.
-pub fn read_look(body: String, programs: &[ProgramName]) -> Result<Look, AnswerError> {
+/// The answers to a multicall of `getPID`, as many times `getProcessInfo` as there are programs, and
+/// perhaps `readLog`, in that order.
+pub fn read_look(
+    body: String,
+    programs: &[ProgramName],
+    has_log: bool,
+) -> Result<Look, AnswerError> {
     let mut results = read_array(body)?.into_iter();
-    let asked = programs.len().saturating_add(1);
-    if results.len() != asked {
-        let got = results.len();
+    let asked = programs.len().saturating_add(1 + usize::from(has_log));
+    let got = results.len();
+    if got != asked {
         return Err(AnswerError::shape(format!(
             "a multicall of {asked} has {got} results"
         )));
@@ -150,10 +176,12 @@ pub fn read_look(body: String, programs: &[ProgramName]) -> Result<Look, AnswerE
         };
         Ok((program.clone(), process))
     };
-    let programs = programs.iter().zip(results).map(read);
+    let processes = results.by_ref().take(programs.len());
+    let programs = programs.iter().zip(processes).map(read);
     Ok(Look {
         supervisord,
         programs: programs.collect::<Result<_, _>>()?,
+        log: results.next().map(log_text).transpose()?,
     })
 }
 

@@ -35,7 +35,6 @@ impl Connections {
     pub(super) fn keeping(idle_max: usize) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        // A stream may be silent for hours, and has no deadline.
         connector.set_keepalive(Some(KEEPALIVE));
         connector.set_keepalive_interval(Some(KEEPALIVE_EVERY));
         connector.set_keepalive_retries(Some(KEEPALIVE_PROBES));

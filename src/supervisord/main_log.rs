@@ -2,15 +2,21 @@
 //!
 //! Owns what a line says of a program or of supervisord itself (process.py, supervisord.py and
 //! options.py of every release from 3.3 to 4.3 write the same words, but for the level and for the
-//! quotes about a name), and how bytes become lines. It draws no conclusions, and it knows no group,
-//! as no line names one. Where the bytes come from is `log_feed`'s.
+//! quotes about a name), and which lines are news ([`LogPlace`]). It draws no conclusions, and it knows
+//! no group, as no line names one.
+//!
+//! The log is read by `supervisor.readLog`, in the same call as a look at programs, so that both show
+//! one moment. `GET /mainlogtail` would push the lines, and must not be used: supervisord never closes the
+//! file that it opens for it (`tail_f_producer` in http.py is part of a reference cycle), and after a
+//! `reload`, which closes every descriptor by its number (`cleanup_fds` in options.py), Python's collector
+//! closes that number a second time, when it belongs to a program's pipe or to a connection.
 //!
 //! Invariant: a name stands between words that are sought from the line's two ends, so that no name
 //! makes its line say something else. Text of a program's own comes into this log only at loglevel
 //! `debug` and finer (dispatchers.py copies output there), where a program can forge whole lines.
 
+mod place;
 mod signal;
-mod splitter;
 
 #[cfg(test)]
 mod tests;
@@ -19,7 +25,7 @@ use std::{str::FromStr, sync::Arc};
 
 use crate::model::{Exit, ProgramEvent, Telling};
 
-pub use splitter::{LINE_BYTES_MAX, LineSplitter};
+pub use place::LogPlace;
 
 /// How a line begins (`%(asctime)s ` in options.py and loggers.py), with 0 for any digit.
 const STAMP: &str = "0000-00-00 00:00:00,000 ";

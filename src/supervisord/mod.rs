@@ -2,8 +2,8 @@
 //!
 //! Owns how supervisord is asked and what its answers mean word by word: [`codec`] (pure) writes calls
 //! and reads answers, `transport` moves them within a deadline and a byte cap, [`CallError`] says what
-//! went wrong and what to do. [`LogFeed`] follows supervisord's main log, whose lines [`main_log`] (pure)
-//! reads; [`listener`] (pure) reads what supervisord writes to an event listener. It draws no conclusions:
+//! went wrong and what to do. [`main_log`] (pure) reads the lines of supervisord's main log; [`listener`]
+//! (pure) reads what supervisord writes to an event listener. It draws no conclusions:
 //! a snapshot is handed up as it came. It keeps no state but idle connections, decides on no retry beyond
 //! a connection that had gone stale, and reads no clock.
 
@@ -14,7 +14,6 @@ mod discovery;
 mod error;
 mod fault;
 pub mod listener;
-mod log_feed;
 pub mod main_log;
 mod settings;
 mod target;
@@ -30,11 +29,10 @@ use self::{
 };
 use crate::model::{Process, ProgramName, Snapshot};
 
-pub use answer::{LogStream, LogTail, Look, ProgramConfig, ServerState};
+pub use answer::{LogStream, LogTail, LogText, Look, ProgramConfig, ServerState};
 pub use discovery::usual_paths;
 pub use error::{CallError, Progress};
 pub use fault::{Fault, FaultCode};
-pub use log_feed::{LogFeed, LogFeedError};
 pub use settings::{Credentials, Endpoint, Settings};
 
 /// The most that an answer may be: 1000 programs are 1.1 MB, so this is room for some 29,000.
@@ -83,9 +81,17 @@ impl Client {
 
     /// Everything at one time: who answers, and all programs.
     pub async fn snapshot(&self) -> Result<Snapshot, CallError> {
+        self.poll(None).await.map(|(snapshot, _)| snapshot)
+    }
+
+    /// As [`Self::snapshot`]; with the last `log_bytes` of the main log, where they are asked for.
+    pub async fn poll(
+        &self,
+        log_bytes: Option<u32>,
+    ) -> Result<(Snapshot, Option<LogText>), CallError> {
         let method = "supervisor.getAllProcessInfo";
-        let body = codec::write_multicall(codec::snapshot_calls());
-        self.ask(method, body, codec::read_snapshot).await
+        let body = codec::write_multicall(codec::poll_calls(log_bytes));
+        self.ask(method, body, codec::read_poll).await
     }
 
     /// One program.
@@ -94,13 +100,19 @@ impl Client {
     }
 
     /// Some programs, in the order asked for, at one time; with supervisord's own pid, which says
-    /// whether it is the one that was asked before.
-    pub async fn look(&self, programs: &[ProgramName]) -> Result<Look, CallError> {
+    /// whether it is the one that was asked before, and the last `log_bytes` of the main log, where they
+    /// are asked for.
+    pub async fn look(
+        &self,
+        programs: &[ProgramName],
+        log_bytes: Option<u32>,
+    ) -> Result<Look, CallError> {
         let calls = [Call::plain("supervisor.getPID")].into_iter();
         let calls = calls.chain(programs.iter().map(process_call));
+        let calls = calls.chain(log_bytes.map(codec::log_call));
         let body = codec::write_multicall(calls.collect());
         self.ask("supervisor.getProcessInfo", body, |body| {
-            codec::read_look(body, programs)
+            codec::read_look(body, programs, log_bytes.is_some())
         })
         .await
     }
@@ -248,7 +260,7 @@ mod tests {
         shared::<Client>();
         sent(Client::snapshot);
         sent(Client::pid);
-        sent(|client| client.look(&[]));
+        sent(|client| client.look(&[], None));
         sent(Client::all_config_info);
     }
 }

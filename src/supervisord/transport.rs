@@ -52,9 +52,7 @@ pub(super) struct Transport {
     endpoint: Endpoint,
     authorization: Option<HeaderValue>,
     timeout: Duration,
-    calls: Connections,
-    /// Apart from those of calls, as a stream takes its connection for good.
-    streams: Connections,
+    connections: Connections,
 }
 
 impl Transport {
@@ -63,8 +61,7 @@ impl Transport {
             endpoint: settings.endpoint.clone(),
             authorization: settings.credentials.as_ref().and_then(authorization),
             timeout: settings.timeout,
-            calls: Connections::keeping(IDLE_CONNECTIONS_MAX),
-            streams: Connections::keeping(0),
+            connections: Connections::keeping(IDLE_CONNECTIONS_MAX),
         })
     }
 
@@ -134,36 +131,7 @@ impl Transport {
             .header(CONTENT_TYPE, "text/xml")
             .body(Full::new(body))
             .map_err(|source| no_address(target, source))?;
-        self.calls.send(target, request, method).await
-    }
-
-    /// Asks for a path whose answer is a stream, and gives its head; `name` is the stream's, for
-    /// errors. The deadline is for the head alone.
-    pub(super) async fn stream(
-        &self,
-        path: &str,
-        name: &'static str,
-    ) -> Result<(Response<Incoming>, String), CallError> {
-        let target = Target::of(&self.endpoint)?;
-        let request = self
-            .request(Request::get(address(&target, path)?), &target)
-            .body(Full::default())
-            .map_err(|source| no_address(&target, source))?;
-        let url = target.url();
-        let head = self.streams.send(&target, request, name);
-        match tokio::time::timeout(self.timeout, head).await {
-            Ok(head) => {
-                let head = head?;
-                check_status(&head, &target, name)?;
-                Ok((head, url))
-            }
-            Err(_elapsed) => Err(CallError::Timeout {
-                url,
-                method: name,
-                after: self.timeout,
-                progress: Progress::default(),
-            }),
-        }
+        self.connections.send(target, request, method).await
     }
 
     /// What every request has in its head.

@@ -48,9 +48,9 @@ fn milliseconds(duration: Duration) -> f64 {
 fn read_once(body: &str) -> Duration {
     let body = body.to_owned();
     let began = std::time::Instant::now();
-    let snapshot = codec::read_snapshot(body);
+    let snapshot = codec::read_poll(body);
     let took = began.elapsed();
-    let read = hint::black_box(snapshot).map_or(0, |snapshot| snapshot.processes.len());
+    let read = hint::black_box(snapshot).map_or(0, |(snapshot, _)| snapshot.processes.len());
     assert_eq!(read, PROGRAMS, "every program is read");
     took
 }

@@ -6,8 +6,8 @@ use std::{mem, time::Duration};
 use jiff::Timestamp;
 use supervigil::{
     engine::{
-        AlertSettings, Effect, Engine, Input, PollFailure, RetrySettings, ServerSettings, Settings,
-        StartOutcome,
+        AlertSettings, Effect, Engine, Input, LogReading, PollFailure, RetrySettings,
+        ServerSettings, Settings, StartOutcome,
     },
     model::{Moment, ProcessState, ProgramKey, ProgramName, Record, Saved, ServerName},
 };
@@ -37,10 +37,13 @@ enum Pending {
         state: ProcessState,
         start: i64,
     },
-    Poll(Result<(), Fault>, Input),
+    /// With how far the main log went at that moment.
+    Poll(Result<(), Fault>, Input, usize),
     Input(Input),
     /// The look itself, whose answer comes later.
     Look(Vec<ProgramName>),
+    /// With how far the main log went at that moment.
+    Looked(Input, usize),
 }
 
 pub(crate) struct Rig {
@@ -234,6 +237,8 @@ impl Rig {
     }
 
     fn poll(&mut self) {
+        self.listen();
+        let written = self.written();
         let polled = self.sim.poll();
         let seen = polled.as_ref().map(|_| ()).map_err(|fault| *fault);
         let outcome = polled.map_err(|fault| PollFailure {
@@ -244,20 +249,39 @@ impl Rig {
             server: server(),
             begun: self.begun(),
             outcome,
+            log: LogReading::None,
         };
         self.next_poll = self.sim.now + self.poll_takes + self.poll_every;
         if self.poll_takes == 0 {
-            self.deliver(Pending::Poll(seen, input));
+            self.deliver(Pending::Poll(seen, input, written));
         } else {
-            self.pending
-                .push((self.sim.now + self.poll_takes, Pending::Poll(seen, input)));
+            let poll = Pending::Poll(seen, input, written);
+            self.pending.push((self.sim.now + self.poll_takes, poll));
         }
     }
 
     fn deliver(&mut self, pending: Pending) {
         match pending {
-            Pending::Poll(seen, input) => {
+            Pending::Poll(seen, mut input, written) => {
                 self.seen.push((self.sim.now, Seen::Poll(seen)));
+                if let Input::Polled {
+                    outcome: Ok(_),
+                    log,
+                    ..
+                } = &mut input
+                {
+                    *log = self.read_log(written);
+                }
+                self.handle(input);
+            }
+            Pending::Looked(mut input, written) => {
+                if let Input::Looked {
+                    outcome: Some(looked),
+                    ..
+                } = &mut input
+                {
+                    looked.log = self.read_log(written);
+                }
                 self.handle(input);
             }
             Pending::Look(programs) => self.look(&programs),

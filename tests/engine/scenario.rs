@@ -112,8 +112,9 @@ impl Scenario {
             }
             ["feeds", feeds @ ..] => {
                 let delay = |feed| feeds.contains(&feed).then_some(1);
-                let delays = ["log", "pidfd", "listener"].map(delay);
-                self.rig.feeds = Some(Feeds::new(delays, (2, 3), 1));
+                let delays = ["pidfd", "listener"].map(delay);
+                let log = feeds.contains(&"log");
+                self.rig.feeds = Some(Feeds::new(log, delays, (2, 3), 1));
             }
             _ => panic!("no such declaration: {words:?}"),
         }

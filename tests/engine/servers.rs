@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use supervigil::{
-    engine::{Effect, Engine, Input, PollFailure, ServerSettings, Settings},
+    engine::{Effect, Engine, Input, LogReading, PollFailure, ServerSettings, Settings},
     model::{Incident, NoticeReason, Outcome, ProgramKey, Record, Saved, ServerName},
 };
 
@@ -44,6 +44,7 @@ fn polled(name: &str, sim: &mut Supervisord) -> Input {
         server: ServerName::new(name),
         begun: rig::at(500),
         outcome: Ok(sim.poll().unwrap()),
+        log: LogReading::None,
     }
 }
 
@@ -86,6 +87,7 @@ fn one_supervisord_is_no_concern_of_the_other() {
         server: ServerName::new("two"),
         begun: rig::at(2500),
         outcome: Err(failure),
+        log: LogReading::None,
     };
     engine.handle(silent, rig::at(3000));
     assert_eq!(engine.next_wake(), Some(rig::at(11_000)));

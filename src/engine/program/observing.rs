@@ -23,6 +23,8 @@ pub(in crate::engine) struct Look {
     pub same_supervisord: bool,
     /// Whether it was part of a poll of all programs.
     pub is_poll: bool,
+    /// Whether what the main log told up to the same moment is in the account.
+    pub has_log: bool,
 }
 
 /// A look that waits for more to be told.
@@ -69,6 +71,7 @@ impl Program {
         let terms = Terms {
             begun: look.begun,
             changed_at,
+            has_log: look.has_log,
             may_wait: now.since(changed_at) < patience,
             now,
         };
@@ -134,6 +137,7 @@ impl Program {
             begun,
             same_supervisord,
             is_poll,
+            has_log,
         } = look;
         let is_anew = tracker::is_recreated(&self.process, &later, same_supervisord);
         self.note_rest(&later, same_supervisord, now);
@@ -146,6 +150,10 @@ impl Program {
         self.crash = None;
         for step in steps {
             self.take(step, now);
+        }
+        if has_log {
+            // From here on nothing happens that is not told.
+            self.account.synced = true;
         }
         if is_poll {
             self.count_missed(same_supervisord);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::Server;
 use crate::{
     engine::{
-        Context, Effect, Looked,
+        Context, Effect, LogReading, Looked,
         account::Account,
         program::{Look, Program},
     },
@@ -22,19 +22,65 @@ const LOOKS_MAX: usize = 32;
 /// How long a look that shows a change may wait for what the feeds owe. supervisord hands a line of
 /// its log on within a second where nothing else wakes it; polls come at an interval of up to an hour.
 const PATIENCE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(10));
+/// How often the main log is read where nothing else says when: it costs supervisord about a millisecond.
+const LOG_EVERY: Duration = Duration::from_secs(1);
 /// Changes in a row that a feed owed and did not tell before it counts as mute. A rotation of the log
 /// may swallow one.
 const LAPSES_MAX: u32 = 2;
 
 impl Server {
+    /// Takes in what the main log told up to the moment of a look that began so; whether the account
+    /// holds all of it.
+    pub(super) fn read_log(
+        &mut self,
+        log: LogReading,
+        begun: Moment,
+        context: &mut Context<'_>,
+    ) -> bool {
+        let was_up = self.feeds.is_set_up(Feed::Log);
+        let news = match log {
+            LogReading::None => return false,
+            LogReading::Unavailable => {
+                if was_up {
+                    self.feed_changed(Feed::Log, false, context);
+                }
+                return false;
+            }
+            LogReading::News(news) => news,
+        };
+        // An answer that was overtaken shows less than what was told by the other.
+        let is_latest = self
+            .log_read_at
+            .is_none_or(|at| at.monotonic <= begun.monotonic);
+        if is_latest {
+            self.log_read_at = Some(begun);
+        }
+        if !was_up {
+            self.feed_changed(Feed::Log, true, context);
+        }
+        if news.lost {
+            self.feed_lost(Feed::Log);
+        }
+        for telling in &news.tellings {
+            self.told(Feed::Log, telling, begun, context);
+        }
+        is_latest && self.feeds.teller() == Some(Feed::Log)
+    }
+
     /// supervisord told something.
-    pub(super) fn told(&mut self, feed: Feed, telling: &Telling, context: &mut Context<'_>) {
+    pub(super) fn told(
+        &mut self,
+        feed: Feed,
+        telling: &Telling,
+        at: Moment,
+        context: &mut Context<'_>,
+    ) {
         match telling {
             Telling::Program { group, name, event } => {
                 if let ProgramEvent::Spawned { .. } = event {
                     self.tells_again(feed, context);
                 }
-                self.told_of(feed, group.as_deref(), name, *event, context);
+                self.told_of(feed, group.as_deref(), name, (*event, at), context);
             }
             Telling::GroupsChanged | Telling::Started => self.poll_now(context),
             // The looks at what fails to start, and the polls that fail, show the rest.
@@ -47,7 +93,7 @@ impl Server {
         feed: Feed,
         group: Option<&str>,
         name: &str,
-        event: ProgramEvent,
+        (event, at): (ProgramEvent, Moment),
         context: &mut Context<'_>,
     ) {
         let is_meant = |program: &ProgramName| {
@@ -62,7 +108,7 @@ impl Server {
         match meant.as_mut_slice() {
             [] => self.poll_now(context),
             [(name, program)] if is_account => {
-                program.account.hear(event, context.now);
+                program.account.hear(event, at);
                 let name = (*name).clone();
                 if program.held.is_some() {
                     self.reconsider(&name, context);
@@ -98,7 +144,7 @@ impl Server {
         self.lapses = 0;
         self.feeds.set(feed, is_up, context.now);
         self.lose_account();
-        if is_up {
+        if is_up && feed == Feed::Listener {
             // What happened before it was up it does not tell.
             self.poll_now(context);
         }
@@ -150,6 +196,7 @@ impl Server {
         let Looked {
             supervisord,
             programs,
+            log,
         } = looked;
         self.is_looking = false;
         let is_known = self
@@ -162,6 +209,7 @@ impl Server {
         if !is_known {
             return;
         }
+        let has_log = self.read_log(log, begun, context);
         for (name, process) in programs {
             if let Some(process) = process {
                 let look = Look {
@@ -169,6 +217,7 @@ impl Server {
                     begun,
                     same_supervisord: true,
                     is_poll: false,
+                    has_log,
                 };
                 let known = self.programs.get(&name);
                 let had_life = known.is_some_and(|program| program.process.start != 0);
@@ -252,13 +301,15 @@ impl Server {
         if self.is_looking || !self.gate.reachable {
             return;
         }
+        let log_due = self.log_due();
         let programs = self.programs.iter_mut();
         let mut due: Vec<_> = programs
             .filter(|(_, program)| program.looks.is_due(context.now))
             .collect();
         due.sort_by_key(|(_, program)| program.looks.due().map(|due| due.monotonic));
         due.truncate(LOOKS_MAX);
-        if due.is_empty() {
+        let log_is_due = log_due.is_some_and(|due| due.monotonic <= context.now.monotonic);
+        if due.is_empty() && !log_is_due {
             return;
         }
         let programs = due.into_iter().map(|(name, program)| {
@@ -267,6 +318,7 @@ impl Server {
         });
         let programs = programs.collect();
         self.is_looking = true;
+        self.asked_at = Some(context.now);
         context.effects.push(Effect::Look {
             server: self.settings.name.clone(),
             programs,
@@ -283,7 +335,16 @@ impl Server {
             let held = held.map(|held| held.since.after(patience));
             look.into_iter().chain(held)
         });
-        wakes.min_by_key(|moment| moment.monotonic)
+        let log = self.log_due().filter(|_| !self.is_looking);
+        wakes.chain(log).min_by_key(|moment| moment.monotonic)
+    }
+
+    /// When the main log is to be read by itself: where the kernel does not say when something happens.
+    fn log_due(&self) -> Option<Moment> {
+        let is_needed = self.feeds.is_up(Feed::Log) && !self.feeds.is_up(Feed::Pidfd);
+        // A look that failed is not made again at once.
+        let last = self.asked_at.or(self.log_read_at).filter(|_| is_needed);
+        last.map(|at| at.after(LOG_EVERY.min(self.settings.poll_interval)))
     }
 
     fn patience(&self) -> Duration {

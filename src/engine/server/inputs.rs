@@ -7,15 +7,20 @@ impl Server {
     /// Takes in what is about this supervisord.
     pub(in crate::engine) fn take(&mut self, input: Input, context: &mut Context<'_>) {
         match input {
-            Input::Polled { begun, outcome, .. } => match outcome {
-                Ok(snapshot) => self.polled(snapshot, begun, context),
+            Input::Polled {
+                begun,
+                outcome,
+                log,
+                ..
+            } => match outcome {
+                Ok(snapshot) => self.polled(snapshot, log, begun, context),
                 Err(failure) => self.poll_failed(failure, context),
             },
             Input::Looked { begun, outcome, .. } => match outcome {
                 Some(looked) => self.looked(looked, begun, context),
                 None => self.look_failed(),
             },
-            Input::Told { feed, telling, .. } => self.told(feed, &telling, context),
+            Input::Told { feed, telling, .. } => self.told(feed, &telling, context.now, context),
             Input::PidNews { key, pid, news } => self.pid_news(&key.program, pid, news, context),
             Input::FeedChanged { feed, is_up, .. } => self.feed_changed(feed, is_up, context),
             Input::FeedLost { feed, .. } => self.feed_lost(feed),

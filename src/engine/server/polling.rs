@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Server;
 use crate::{
     engine::{
-        Context,
+        Context, LogReading,
         program::{Look, Program},
     },
     model::{Identity, Moment, Process, Snapshot},
@@ -19,12 +19,15 @@ struct Polled {
     same: bool,
     /// Whether it is the first of this run of supervigil.
     first_look: bool,
+    /// Whether it holds the main log up to the same moment.
+    has_log: bool,
 }
 
 impl Server {
     pub(in crate::engine) fn polled(
         &mut self,
         snapshot: Snapshot,
+        log: LogReading,
         begun: Moment,
         context: &mut Context<'_>,
     ) {
@@ -38,11 +41,13 @@ impl Server {
             .identity
             .as_ref()
             .is_none_or(|known| known.pid == snapshot.identity.pid);
+        let has_log = self.read_log(log, begun, context);
         self.remove_missing(&snapshot, context);
         let poll = Polled {
             begun,
             same,
             first_look,
+            has_log,
         };
         let recreated = self.observe_all(snapshot.processes, poll, context);
         self.identify(snapshot.identity, same && !recreated, context);
@@ -70,6 +75,7 @@ impl Server {
                     begun: poll.begun,
                     same_supervisord: poll.same,
                     is_poll: true,
+                    has_log: poll.has_log,
                 };
                 let is_anew = self.look_at(&name, look, context);
                 let is_anew = is_anew.map(|is_anew| is_anew || was_anew);
@@ -79,6 +85,7 @@ impl Server {
             } else {
                 let mut program = Program::first_seen(process, poll.begun, context.now);
                 program.baseline = baseline;
+                program.account.synced = poll.has_log;
                 program.plan_look(context.now, self.settings.poll_interval);
                 self.programs.insert(name, program);
             }

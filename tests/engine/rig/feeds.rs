@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use supervigil::{
-    engine::{Input, Looked},
-    model::{Feed, PidNews, ProgramEvent, ProgramKey, ProgramName, Telling},
+    engine::{Input, LogReading, Looked},
+    model::{Feed, LogNews, PidNews, ProgramEvent, ProgramKey, ProgramName, Telling},
 };
 
 use super::{Pending, Rig, server};
@@ -13,8 +13,9 @@ use crate::supervisord::{Fault, Word};
 /// Which feeds there are, and how late what they bring may come, in milliseconds.
 #[derive(Debug, Clone)]
 pub(crate) struct Feeds {
+    /// The main log, which is read with each poll and look; none: it is not.
+    pub(crate) log: Option<Log>,
     /// The longest delays; none: there is no such feed.
-    pub(crate) log: Option<u64>,
     pub(crate) pidfd: Option<u64>,
     pub(crate) listener: Option<u64>,
     /// From the decision to look to the look, and from there to its arrival.
@@ -25,11 +26,19 @@ pub(crate) struct Feeds {
     watched: BTreeSet<u32>,
 }
 
+/// The main log, and how far it was read; none before the first reading.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Log {
+    lines: Vec<Telling>,
+    read: Option<usize>,
+}
+
 impl Feeds {
-    pub(crate) fn new(delays: [Option<u64>; 3], looks: (u64, u64), seed: u64) -> Self {
-        let [log, pidfd, listener] = delays;
+    /// `log`: whether the main log is read; `delays`: of the pidfds and the listener.
+    pub(crate) fn new(log: bool, delays: [Option<u64>; 2], looks: (u64, u64), seed: u64) -> Self {
+        let [pidfd, listener] = delays;
         Self {
-            log,
+            log: log.then(Log::default),
             pidfd,
             listener,
             looks,
@@ -54,6 +63,9 @@ impl Rig {
         if let Some(feeds) = &mut self.feeds {
             feeds.watched.clear();
             feeds.last.clear();
+            if let Some(log) = &mut feeds.log {
+                log.read = None;
+            }
             self.streams(true);
         }
     }
@@ -71,19 +83,40 @@ impl Rig {
                 )
             });
         }
-        let streams = [(Feed::Log, feeds.log), (Feed::Listener, feeds.listener)];
-        for (feed, most) in streams {
-            if let Some(most) = most {
-                let input = Input::FeedChanged {
-                    server: server(),
-                    feed,
-                    is_up,
-                };
-                let feeds = self.feeds.as_mut().unwrap();
-                let at = feeds.arrival(feed, if is_up { most } else { 0 }, self.sim.now);
-                self.pending.push((at, Pending::Input(input)));
-            }
+        if let Some(most) = feeds.listener {
+            let feed = Feed::Listener;
+            let input = Input::FeedChanged {
+                server: server(),
+                feed,
+                is_up,
+            };
+            let feeds = self.feeds.as_mut().unwrap();
+            let at = feeds.arrival(feed, if is_up { most } else { 0 }, self.sim.now);
+            self.pending.push((at, Pending::Input(input)));
         }
+    }
+
+    /// How far the main log goes.
+    pub(super) fn written(&self) -> usize {
+        let log = self.feeds.as_ref().and_then(|feeds| feeds.log.as_ref());
+        log.map_or(0, |log| log.lines.len())
+    }
+
+    /// What an answer brings that shows the log as it was when it went so far. One that was overtaken
+    /// brings nothing.
+    pub(super) fn read_log(&mut self, written: usize) -> LogReading {
+        let Some(log) = self.feeds.as_mut().and_then(|feeds| feeds.log.as_mut()) else {
+            return LogReading::None;
+        };
+        let tellings = log.read.map_or(&[][..], |read| {
+            log.lines.get(read..written).unwrap_or_default()
+        });
+        let tellings = tellings.to_vec();
+        log.read = Some(written.max(log.read.unwrap_or_default()));
+        LogReading::News(LogNews {
+            tellings,
+            lost: false,
+        })
     }
 
     /// Fetches what the feeds have to say.
@@ -103,15 +136,18 @@ impl Rig {
         match word {
             Word::Streams(is_up) => self.streams(is_up),
             Word::Log(name, event) => {
-                if let Some(most) = feeds.log {
-                    let at = feeds.arrival(Feed::Log, most, at);
-                    self.tell(at, Feed::Log, None, &name, event);
+                if let Some(log) = &mut feeds.log {
+                    log.lines.push(Telling::Program {
+                        group: None,
+                        name: name.name,
+                        event,
+                    });
                 }
             }
             Word::Listener(name, event) => {
                 if let Some(most) = feeds.listener {
                     let at = feeds.arrival(Feed::Listener, most, at);
-                    self.tell(at, Feed::Listener, Some(&name.group), &name, event);
+                    self.tell(at, name, event);
                 }
             }
             Word::Death(name, pid, exit) => {
@@ -129,22 +165,15 @@ impl Rig {
         }
     }
 
-    fn tell(
-        &mut self,
-        at: u64,
-        feed: Feed,
-        group: Option<&std::sync::Arc<str>>,
-        name: &ProgramName,
-        event: ProgramEvent,
-    ) {
+    fn tell(&mut self, at: u64, name: ProgramName, event: ProgramEvent) {
         let telling = Telling::Program {
-            group: group.cloned(),
-            name: std::sync::Arc::clone(&name.name),
+            group: Some(name.group),
+            name: name.name,
             event,
         };
         let input = Input::Told {
             server: server(),
-            feed,
+            feed: Feed::Listener,
             telling,
         };
         self.pending.push((at, Pending::Input(input)));
@@ -178,6 +207,8 @@ impl Rig {
 
     pub(super) fn look(&mut self, programs: &[ProgramName]) {
         let begun = self.begun();
+        self.listen();
+        let written = self.written();
         let looked = programs.iter().map(|name| {
             let process = match self.sim.process(name) {
                 Ok(process) => Some(process),
@@ -194,11 +225,11 @@ impl Rig {
             outcome: programs.ok().map(|programs| Looked {
                 supervisord,
                 programs,
+                log: LogReading::None,
             }),
         };
         let takes = self.feeds.as_ref().map_or(0, |feeds| feeds.looks.1);
-        self.listen();
         self.pending
-            .push((self.sim.now + takes, Pending::Input(input)));
+            .push((self.sim.now + takes, Pending::Looked(input, written)));
     }
 }
