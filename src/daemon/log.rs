@@ -48,7 +48,9 @@ impl Log {
             None => return LogReading::None,
             Some(Ok(text)) => {
                 self.note_missing(false);
-                LogReading::News(self.place.read(&text))
+                self.place
+                    .read(&text)
+                    .map_or(LogReading::Behind, LogReading::News)
             }
             Some(Err(fault)) if fault.code == FaultCode::Failed => {
                 self.place.failed();

@@ -100,6 +100,8 @@ pub struct Looked {
 pub enum LogReading {
     /// There was none.
     None,
+    /// It was too short to hold all that is new; a longer one follows.
+    Behind,
     /// supervisord has no log to give.
     Unavailable,
     /// What stands in it since the reading before. The first reading has no news.

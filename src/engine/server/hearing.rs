@@ -39,7 +39,7 @@ impl Server {
     ) -> bool {
         let was_up = self.feeds.is_set_up(Feed::Log);
         let news = match log {
-            LogReading::None => return false,
+            LogReading::None | LogReading::Behind => return false,
             LogReading::Unavailable => {
                 if was_up {
                     self.feed_changed(Feed::Log, false, context);

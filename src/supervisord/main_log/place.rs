@@ -46,16 +46,17 @@ impl LogPlace {
         self.window = self.window.saturating_add(1).min(WINDOW.1);
     }
 
-    /// Takes in the log's end. Before the first reading everything is history, not news.
-    pub fn read(&mut self, text: &str) -> LogNews {
+    /// Takes in the log's end. Before the first reading everything is history, not news. None where the
+    /// reading was too short to hold all that is new: the next one is longer.
+    pub fn read(&mut self, text: &str) -> Option<LogNews> {
         let is_whole = text.len() < usize::try_from(self.window).unwrap_or(usize::MAX);
         let Some((lines, _begun)) = text.rsplit_once('\n') else {
             self.before.get_or_insert_default();
-            return LogNews::default();
+            return Some(LogNews::default());
         };
         let Some(before) = &mut self.before else {
             self.before = Some(lines.to_owned());
-            return LogNews::default();
+            return Some(LogNews::default());
         };
         let mark = end_of(before, MARK_BYTES);
         let found = lines.rfind(mark).filter(|_| !mark.is_empty());
@@ -65,7 +66,7 @@ impl LogPlace {
             // It begins too late; what is missing stands before.
             None if !is_whole && self.window < WINDOW.1 => {
                 self.window = self.window.saturating_mul(4).min(WINDOW.1);
-                return LogNews::default();
+                return None;
             }
             None => (Some(lines), !(mark.is_empty() && is_whole)),
         };
@@ -78,10 +79,10 @@ impl LogPlace {
         if before.len() > BEFORE_BYTES {
             *before = end_of(before, BEFORE_BYTES / 2).to_owned();
         }
-        LogNews {
+        Some(LogNews {
             tellings: fresh.lines().filter_map(read_line).collect(),
             lost,
-        }
+        })
     }
 }
 
