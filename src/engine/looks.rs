@@ -1,7 +1,8 @@
 //! When one program is looked at by itself, between polls.
 //!
 //! A hint makes that happen at once. A program between two states is looked at again after a short
-//! wait that doubles, until it rests or the wait is as long as that for the next poll.
+//! wait that doubles, until it rests or the wait is as long as that for the next poll. One that supervisord
+//! will try again is looked at four times a second at least: its next start, and its end, may be at hand.
 //!
 //! Each look wakes supervisord, which then starts what it is about to start. A program that dies again
 //! and again at once must not be driven faster by being watched: it gets a burst of looks and after that
@@ -9,10 +10,12 @@
 
 use std::time::Duration;
 
-use crate::model::Moment;
+use crate::model::{Moment, ProcessState};
 
 /// The first wait: supervisord's loop needs a pass or two to reap a process and to move a program on.
 const FIRST: Duration = Duration::from_millis(5);
+/// The longest wait for a program in BACKOFF.
+const IN_BACKOFF: Duration = Duration::from_millis(250);
 /// What a look takes off a program's allowance, which time gives back.
 const PRICE: Duration = Duration::from_millis(200);
 /// The allowance: fifty looks, which see some deaths and restarts through.
@@ -35,8 +38,12 @@ impl Looks {
     }
 
     /// It is between two states: again, after a longer wait than before.
-    pub(super) fn again(&mut self, now: Moment, poll_interval: Duration) {
-        let wait = self.wait.max(FIRST);
+    pub(super) fn again(&mut self, now: Moment, state: ProcessState, poll_interval: Duration) {
+        let longest = match state {
+            ProcessState::Backoff => IN_BACKOFF,
+            _ => Duration::MAX,
+        };
+        let wait = self.wait.clamp(FIRST, longest);
         self.due = (wait < poll_interval).then(|| now.after(wait));
         self.wait = wait.saturating_mul(2);
     }
@@ -94,13 +101,26 @@ mod tests {
         looks.hinted(at(now));
         while looks.is_due(at(now)) {
             looks.asked(at(now));
-            looks.again(at(now), Duration::from_millis(100));
+            looks.again(at(now), ProcessState::Starting, Duration::from_millis(100));
             let Some(due) = looks.due() else { break };
             let due = u64::try_from(due.monotonic.as_millis()).unwrap();
             waits.push(due - now);
             now = due;
         }
         assert_eq!(waits, [5, 10, 20, 40, 80]);
+    }
+
+    #[test]
+    fn in_backoff_it_is_looked_at_four_times_a_second() {
+        let mut looks = Looks::default();
+        looks.hinted(at(0));
+        let mut now = 0;
+        for _ in 0..20 {
+            looks.again(at(now), ProcessState::Backoff, Duration::from_secs(5));
+            let due = looks.due().unwrap();
+            now = u64::try_from(due.monotonic.as_millis()).unwrap();
+        }
+        assert_eq!(now, 5 + 10 + 20 + 40 + 80 + 160 + 14 * 250);
     }
 
     #[test]

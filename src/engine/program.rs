@@ -148,7 +148,7 @@ impl Program {
     /// Plans the next look at it alone.
     pub(super) fn plan_look(&mut self, now: Moment, poll_interval: Duration) {
         if self.is_between_states() {
-            self.looks.again(now, poll_interval);
+            self.looks.again(now, self.process.state, poll_interval);
         } else {
             self.looks.rest();
         }
