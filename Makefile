@@ -32,10 +32,11 @@ lint: ## Formatting, clippy, documentation, licences
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
 	PATH="$(CURDIR)/.tools/bin:$$PATH" cargo-deny --locked check licenses bans sources
 
-bench: build ## Measure what it weighs, and what it costs supervisord
+bench: build ## Measure what it weighs, how soon it knows, and what it costs supervisord
 	@tests/setup supervisor-4.3.0 debian
 	python3 tests/bench/latency.py
 	python3 tests/bench/weight.py
+	python3 tests/bench/detection.py
 	$(CARGO) bench --locked --bench parse --bench metrics --bench store
 
 # The coverage that libFuzzer needs is a pass of LLVM's that stable Rust can be asked for; --target
