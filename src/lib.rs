@@ -19,8 +19,8 @@
 //! | 1 | [`engine`] | pure: snapshots -> transitions -> incidents, notices and starts |
 //! | 0 | [`model`] | pure: the words that all of them share |
 //!
-//! Data flows one way: poll -> snapshot -> transition -> incident -> notice or start -> store ->
-//! channel, and what came of it returns as an input.
+//! Data flows one way: poll, or hint and look -> snapshot -> transition -> incident -> notice or start
+//! -> store -> channel, and what came of it returns as an input.
 
 pub mod cli;
 pub mod clock;

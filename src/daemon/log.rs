@@ -8,7 +8,7 @@ use tracing::{info, warn};
 use crate::{
     engine::LogReading,
     model::ServerName,
-    supervisord::{FaultCode, LogText, Settings, main_log::LogPlace},
+    supervisord::{FaultCode, LogEnd, Settings, main_log::LogPlace},
 };
 
 /// A main log.
@@ -43,20 +43,22 @@ impl Log {
     }
 
     /// Takes a reading in.
-    pub(super) fn read(&mut self, text: Option<LogText>) -> LogReading {
+    pub(super) fn read(&mut self, end: Option<LogEnd>) -> LogReading {
+        let Some(LogEnd { asked, text }) = end else {
+            return LogReading::None;
+        };
         let reading = match text {
-            None => return LogReading::None,
-            Some(Ok(text)) => {
+            Ok(text) => {
                 self.note_missing(false);
                 self.place
-                    .read(&text)
+                    .read(&text, asked)
                     .map_or(LogReading::Behind, LogReading::News)
             }
-            Some(Err(fault)) if fault.code == FaultCode::Failed => {
-                self.place.failed();
+            Err(fault) if fault.code == FaultCode::Failed => {
+                self.place.failed(asked);
                 LogReading::None
             }
-            Some(Err(_)) => {
+            Err(_) => {
                 self.note_missing(true);
                 LogReading::Unavailable
             }

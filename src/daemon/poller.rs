@@ -14,7 +14,7 @@ use crate::{
     clock::Clock,
     engine::PollFailure,
     model::{Moment, ServerName, Snapshot},
-    supervisord::{CallError, Client, LogText, Settings},
+    supervisord::{CallError, Client, LogEnd, Settings},
 };
 
 /// The longest interval that `max_load` may stretch polling to (design: 60 s).
@@ -42,7 +42,7 @@ pub struct Poll {
     /// What it showed, or why it did not.
     pub outcome: Result<Snapshot, PollFailure>,
     /// The end of the main log at the same moment, where it was asked for.
-    pub log: Option<LogText>,
+    pub log: Option<LogEnd>,
     /// What came of it, of the closed set of [`CallError::kind`] and `success`.
     pub result: &'static str,
     /// How long it took.

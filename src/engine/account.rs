@@ -5,6 +5,8 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use jiff::civil::DateTime;
+
 use crate::model::{Exit, Feed, Moment, PidNews, Process, ProgramEvent, SeenBy};
 
 /// Tellings that wait for a look: a program that dies at once is spawned with each pass of
@@ -36,7 +38,10 @@ pub(super) struct Account {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Told {
     pub event: ProgramEvent,
+    /// When it was heard, or the look began that it came with.
     pub at: Moment,
+    /// When supervisord wrote it, by its own clock; listeners are not told.
+    pub written: Option<DateTime>,
 }
 
 /// What the kernel knows of one process.
@@ -51,11 +56,11 @@ struct PidFacts {
 
 impl Account {
     /// Takes a telling in.
-    pub(super) fn hear(&mut self, event: ProgramEvent, at: Moment) {
+    pub(super) fn hear(&mut self, told: Told) {
         if self.told.len() >= TOLD_MAX {
             self.lose();
         }
-        self.told.push_back(Told { event, at });
+        self.told.push_back(told);
     }
 
     /// Takes in what the kernel says of a pid.

@@ -17,6 +17,8 @@
 
 use std::time::Duration;
 
+use jiff::civil::DateTime;
+
 use super::{
     account::{Account, Told},
     program::SETTLED_AFTER,
@@ -41,9 +43,10 @@ pub(super) struct Course<'a> {
     later: &'a Process,
     about: Circumstances,
     now: Moment,
-    /// When the present life began: by supervisord's clock, in seconds.
-    born: Option<i64>,
-    rests_since: Option<Moment>,
+    /// When the present life began: by supervisord's clock, in seconds; and as its start was written.
+    born: Option<(i64, Option<DateTime>)>,
+    /// What ended the life before.
+    end: Option<Told>,
     had_life: bool,
     /// Whether nothing else was told.
     is_last: bool,
@@ -68,8 +71,8 @@ impl<'a> Course<'a> {
             later,
             about,
             now,
-            born: (earlier.pid != 0).then_some(earlier.start),
-            rests_since: None,
+            born: (earlier.pid != 0).then_some((earlier.start, None)),
+            end: None,
             had_life: earlier.start != 0,
             is_last: false,
         };
@@ -89,6 +92,22 @@ impl<'a> Course<'a> {
         let is_exited = self.later.pid == 0 && self.later.state == ProcessState::Exited;
         if let Some(last) = self.steps.last_mut()
             && is_exited
+            && last.died
+            && last.to == ProcessState::Backoff
+        {
+            last.to = ProcessState::Exited;
+            self.state = ProcessState::Exited;
+        }
+    }
+
+    /// What fails to start is tried again after more than a second (`delay` in process.py): what is started
+    /// sooner had been up for long enough.
+    fn correct_end_before(&mut self, start: &Told) {
+        let end = self.end.and_then(|end| end.written);
+        let waited = end.zip(start.written);
+        let waited = waited.map(|(end, start)| start.duration_since(end));
+        if let Some(last) = self.steps.last_mut()
+            && waited.is_some_and(|waited| (0..=1000).contains(&waited.as_millis()))
             && last.died
             && last.to == ProcessState::Backoff
         {
@@ -226,6 +245,7 @@ impl<'a> Course<'a> {
     }
 
     fn spawned(&mut self, pid: Option<u32>, told: &Told) {
+        self.correct_end_before(told);
         if self.state.is_alive() {
             let (to, cause, expected) = match self.state {
                 ProcessState::Stopping => (ProcessState::Stopped, Cause::Operator, Some(true)),
@@ -240,7 +260,7 @@ impl<'a> Course<'a> {
             };
             self.end(to, cause, None, expected, told);
         }
-        let rested = self.rests_since.map(|since| told.at.since(since));
+        let rested = self.end.map(|end| told.at.since(end.at));
         let about = Circumstances {
             settled: rested.map_or(self.about.settled, |rested| rested >= SETTLED_AFTER),
             ..self.about
@@ -248,7 +268,7 @@ impl<'a> Course<'a> {
         let cause = start_cause(self.state, self.had_life, about);
         self.pid = pid.unwrap_or(0);
         self.go(ProcessState::Starting, cause, told);
-        self.born = Some(self.supervisord_time(told.at));
+        self.born = Some((self.supervisord_time(told.at), told.written));
         self.had_life = true;
         if self
             .steps
@@ -297,20 +317,28 @@ impl<'a> Course<'a> {
         expected: Option<bool>,
         told: &Told,
     ) {
-        let ended = self.supervisord_time(told.at);
-        let lived = self.born.map(|born| ended.saturating_sub(born));
         let step = Step {
             exit,
             expected,
             died: true,
-            uptime_seconds: lived.and_then(|lived| u64::try_from(lived).ok()),
+            uptime_seconds: self.lived(told),
             ..self.step(to, cause, told)
         };
         self.steps.push(step);
         self.state = to;
         self.pid = 0;
         self.born = None;
-        self.rests_since = Some(told.at);
+        self.end = Some(*told);
+    }
+
+    /// How long the life lasted that something told ended, in seconds.
+    fn lived(&self, end: &Told) -> Option<u64> {
+        let (born, written) = self.born?;
+        let seconds = match (written, end.written) {
+            (Some(born), Some(end)) => end.duration_since(born).as_secs(),
+            (None, _) | (_, None) => self.supervisord_time(end.at).saturating_sub(born),
+        };
+        u64::try_from(seconds).ok()
     }
 
     fn go(&mut self, to: ProcessState, cause: Cause, told: &Told) {

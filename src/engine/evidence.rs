@@ -25,6 +25,7 @@
 use super::{
     account::Account,
     course::Course,
+    ends::explain_end,
     step::{Circumstances, Step},
     tracker,
 };
@@ -150,9 +151,10 @@ fn by_look_alone(
     about: Circumstances,
     terms: Terms,
 ) -> Finding {
-    account.forget_before(terms.begun);
     let finding = by_look(earlier, later, account, about, terms);
+    // While it waits, an earlier look may still be the one that is taken in.
     if finding != Finding::Wait {
+        account.forget_before(terms.begun);
         account.forget_way_to(later);
     }
     finding
@@ -274,7 +276,7 @@ fn may_be_a_successors(step: &Step, earlier: &Process) -> bool {
 }
 
 /// Adds what the kernel knows, and who noticed first.
-fn attribute(mut steps: Vec<Step>, account: &Account, terms: Terms) -> Vec<Step> {
+pub(super) fn attribute(mut steps: Vec<Step>, account: &Account, terms: Terms) -> Vec<Step> {
     steps.retain(|step| step.from != step.to);
     for step in steps.iter_mut().filter(|step| step.died && step.pid != 0) {
         if let Some(exit) = account.exit_of(step.pid) {
@@ -294,51 +296,6 @@ fn attribute(mut steps: Vec<Step>, account: &Account, terms: Terms) -> Vec<Step>
         }
     }
     steps
-}
-
-/// How a process ended that went with its supervisord or its group, where that was told.
-fn explain_end(
-    steps: &mut Vec<Step>,
-    earlier: &Process,
-    later: &Process,
-    account: &mut Account,
-    about: Circumstances,
-    terms: Terms,
-) {
-    if !account.synced {
-        return;
-    }
-    account.forget_way_to(earlier);
-    let course = Course::follow(usize::MAX, earlier, later, account, about, terms.now);
-    let told = course.steps.into_iter().find(|step| step.died);
-    let place = steps.iter().position(|step| step.died);
-    let (Some(place), Some(told)) = (place, told) else {
-        return;
-    };
-    let ended_by_itself = matches!(told.cause, Cause::Crash | Cause::ExpectedExit);
-    if let Some(end) = steps.get_mut(place) {
-        end.exit = told.exit.or(end.exit);
-        end.uptime_seconds = told.uptime_seconds;
-        end.seen_by = told.seen_by;
-        end.noticed = told.noticed;
-        if ended_by_itself {
-            end.to = told.to;
-            end.cause = told.cause;
-            end.expected = told.expected;
-        }
-    }
-    if !ended_by_itself {
-        return;
-    }
-    match steps.get_mut(place.saturating_add(1)) {
-        Some(next) => next.from = told.to,
-        None => steps.push(Step::new(
-            told.to,
-            later.state,
-            0,
-            Cause::SupervisordRestart,
-        )),
-    }
 }
 
 /// What was told of is over.

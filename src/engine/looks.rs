@@ -39,9 +39,10 @@ impl Looks {
 
     /// It is between two states: again, after a longer wait than before.
     pub(super) fn again(&mut self, now: Moment, state: ProcessState, poll_interval: Duration) {
-        let longest = match state {
-            ProcessState::Backoff => IN_BACKOFF,
-            _ => Duration::MAX,
+        let longest = if state == ProcessState::Backoff {
+            IN_BACKOFF
+        } else {
+            Duration::MAX
         };
         let wait = self.wait.clamp(FIRST, longest);
         self.due = (wait < poll_interval).then(|| now.after(wait));

@@ -9,6 +9,7 @@
 //! | `input`, `effect` | what it is told, and what it wants done |
 //! | `account`, `course` | what the feeds told of it, and where that leads |
 //! | `evidence` | what a look and an account prove together |
+//! | `ends` | ends that no look shows |
 //! | `looks` | when a program is looked at by itself |
 //! | `program` | what is remembered of a program, and whether something is wrong with it |
 //! | `incident` | when an incident opens, escalates and closes |
@@ -31,6 +32,7 @@ mod attempts;
 mod backoff;
 mod course;
 mod effect;
+mod ends;
 mod evidence;
 mod gate;
 mod incident;

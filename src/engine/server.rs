@@ -6,6 +6,7 @@
 
 mod hearing;
 mod inputs;
+mod leaving;
 mod polling;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -17,7 +18,7 @@ use super::{
     gate::Gate, incident, program::Program, silence::Silence, step::Step, view,
 };
 use crate::model::{
-    Cause, Identity, IncidentId, Moment, NoticeReason, Outcome, Process, ProcessState, ProgramKey,
+    Cause, Identity, IncidentId, Moment, NoticeReason, Process, ProcessState, ProgramKey,
     ProgramName, Record, Saved, SeenBy, ServerName, ServerRecord,
 };
 
@@ -127,25 +128,6 @@ impl Server {
             context
                 .effects
                 .push(Effect::Record(Record::Transition(transition)));
-        }
-    }
-
-    fn remove(&mut self, name: &ProgramName, context: &mut Context<'_>) {
-        if let Some(mut program) = self.programs.remove(name) {
-            incident::close_program(&mut program, Outcome::Removed, context);
-            let key = ProgramKey::new(&self.settings.name, name);
-            context
-                .effects
-                .push(Effect::Record(Record::ProgramRemoved(key)));
-        }
-    }
-
-    /// The supervisord is not configured any more.
-    pub(super) fn forget(&mut self, context: &mut Context<'_>) {
-        self.silence.forget(context);
-        let names: Vec<_> = self.programs.keys().cloned().collect();
-        for name in names {
-            self.remove(&name, context);
         }
     }
 

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 
 use super::{Exit, told::Written};
@@ -12,7 +13,7 @@ use super::{Exit, told::Written};
 /// A feed that brings hints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Feed {
-    /// supervisord's main log, followed over HTTP.
+    /// supervisord's main log.
     Log,
     /// A pidfd for each live process.
     Pidfd,
@@ -124,11 +125,20 @@ impl ProgramEvent {
     }
 }
 
+/// A line of the main log that tells something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// When it was written, by supervisord's clock and in its time zone, to the millisecond.
+    pub written: DateTime,
+    /// What it tells.
+    pub telling: Telling,
+}
+
 /// What a reading of the main log brought.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LogNews {
     /// What was told since the reading before, in order.
-    pub tellings: Vec<Telling>,
+    pub lines: Vec<LogLine>,
     /// Whether some of it may be missing.
     pub lost: bool,
 }

@@ -16,7 +16,7 @@ mod state;
 mod told;
 mod transition;
 
-pub use hint::{Feed, LogNews, PidNews, ProgramEvent, Telling};
+pub use hint::{Feed, LogLine, LogNews, PidNews, ProgramEvent, Telling};
 pub use incident::{Incident, IncidentId, IncidentView, Kind, Next, Outcome, Restarts, Severity};
 pub use moment::Moment;
 pub use name::{ProgramKey, ProgramName, ServerName};

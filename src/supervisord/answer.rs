@@ -41,12 +41,18 @@ pub struct Look {
     /// The programs, in the order asked for; none for one that supervisord does not know.
     pub programs: Vec<(ProgramName, Option<Process>)>,
     /// The end of the main log, where it was asked for.
-    pub log: Option<LogText>,
+    pub log: Option<LogEnd>,
 }
 
-/// The end of supervisord's main log, or why it has none to give: `NO_FILE` where there is no file,
-/// `FAILED` where the window cuts a character.
-pub type LogText = Result<String, Fault>;
+/// The end of supervisord's main log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEnd {
+    /// How many bytes were asked for; less is all that there is.
+    pub asked: u32,
+    /// The text, or why there is none: `NO_FILE` where there is no file, `FAILED` where the first byte is
+    /// within a character.
+    pub text: Result<String, Fault>,
+}
 
 /// Which of a program's two streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

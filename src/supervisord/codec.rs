@@ -16,7 +16,7 @@ pub use self::diagnosis::AnswerError;
 use self::diagnosis::diagnose;
 use self::members::{Members, array, int, text, wrong_kind};
 use super::{
-    answer::{LogTail, LogText, Look, ProgramConfig, ServerState},
+    answer::{LogEnd, LogTail, Look, ProgramConfig, ServerState},
     fault::{Fault, FaultCode},
 };
 use crate::model::{Identity, Process, ProcessState, ProgramName, Snapshot};
@@ -114,12 +114,16 @@ pub fn read_text(body: Vec<u8>) -> Result<String, AnswerError> {
 
 /// A snapshot, and the end of the main log where it was asked for, from the answer to [`poll_calls`].
 /// Any fault among the first five is the whole's fault.
-pub fn read_poll(body: String) -> Result<(Snapshot, Option<LogText>), AnswerError> {
+pub fn read_poll(
+    body: String,
+    log_bytes: Option<u32>,
+) -> Result<(Snapshot, Option<LogEnd>), AnswerError> {
     let mut results = read_array(body)?;
     let count = results.len();
-    let log = (count == 6).then(|| results.pop()).flatten();
+    let log = log_bytes.and_then(|bytes| Some((results.pop()?, bytes)));
     let results: [Value; 5] = results.try_into().map_err(|_other: Vec<Value>| {
-        AnswerError::shape(format!("a multicall of 5 or 6 has {count} results"))
+        let asked = 5 + usize::from(log_bytes.is_some());
+        AnswerError::shape(format!("a multicall of {asked} has {count} results"))
     })?;
     let [pid, identification, version, api_version, processes] = results;
     let snapshot = Snapshot {
@@ -134,16 +138,17 @@ pub fn read_poll(body: String) -> Result<(Snapshot, Option<LogText>), AnswerErro
             .map(process)
             .collect::<Result<_, _>>()?,
     };
-    Ok((snapshot, log.map(log_text).transpose()?))
+    Ok((snapshot, log.map(log_end).transpose()?))
 }
 
 /// The end of the main log, or supervisord's reason.
-fn log_text(value: Value) -> Result<LogText, AnswerError> {
-    match result(value) {
-        Ok(value) => Ok(Ok(text(value, "readLog")?)),
-        Err(AnswerError::Fault(fault)) => Ok(Err(fault)),
-        Err(error) => Err(error),
-    }
+fn log_end((value, asked): (Value, u32)) -> Result<LogEnd, AnswerError> {
+    let text = match result(value) {
+        Ok(value) => Ok(text(value, "readLog")?),
+        Err(AnswerError::Fault(fault)) => Err(fault),
+        Err(error) => return Err(error),
+    };
+    Ok(LogEnd { asked, text })
 }
 
 /// The answer to one `getProcessInfo`.
@@ -156,10 +161,12 @@ pub fn read_process(body: String) -> Result<Process, AnswerError> {
 pub fn read_look(
     body: String,
     programs: &[ProgramName],
-    has_log: bool,
+    log_bytes: Option<u32>,
 ) -> Result<Look, AnswerError> {
     let mut results = read_array(body)?.into_iter();
-    let asked = programs.len().saturating_add(1 + usize::from(has_log));
+    let asked = programs
+        .len()
+        .saturating_add(1 + usize::from(log_bytes.is_some()));
     let got = results.len();
     if got != asked {
         return Err(AnswerError::shape(format!(
@@ -181,7 +188,7 @@ pub fn read_look(
     Ok(Look {
         supervisord,
         programs: programs.collect::<Result<_, _>>()?,
-        log: results.next().map(log_text).transpose()?,
+        log: results.next().zip(log_bytes).map(log_end).transpose()?,
     })
 }
 

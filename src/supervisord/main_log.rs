@@ -23,7 +23,9 @@ mod tests;
 
 use std::{str::FromStr, sync::Arc};
 
-use crate::model::{Exit, ProgramEvent, Telling};
+use jiff::civil::DateTime;
+
+use crate::model::{Exit, LogLine, ProgramEvent, Telling};
 
 pub use place::LogPlace;
 
@@ -34,8 +36,13 @@ const STAMP: &str = "0000-00-00 00:00:00,000 ";
 /// own life, or that supervisord did not write.
 ///
 /// The line comes without its newline.
-pub fn read_line(line: &str) -> Option<Telling> {
-    let text = strip_stamp(line)?;
+pub fn read_line(line: &str) -> Option<LogLine> {
+    let (written, text) = split_stamp(line)?;
+    let telling = read_text(text)?;
+    Some(LogLine { written, telling })
+}
+
+fn read_text(text: &str) -> Option<Telling> {
     let (subject, rest) = text.split_once(' ')?;
     match subject {
         "spawned:" => spawned(rest),
@@ -51,9 +58,9 @@ pub fn read_line(line: &str) -> Option<Telling> {
     }
 }
 
-/// The words behind the time and the level. The levels are those of the lines that tell something: an
+/// The time, and the words behind it and the level. The levels are those of the lines that tell something: an
 /// end that is not expected is WARN since 4.2.5, and INFO before.
-fn strip_stamp(line: &str) -> Option<&str> {
+fn split_stamp(line: &str) -> Option<(DateTime, &str)> {
     let (stamp, rest) = line.split_at_checked(STAMP.len())?;
     let is_stamp = stamp
         .bytes()
@@ -65,7 +72,8 @@ fn strip_stamp(line: &str) -> Option<&str> {
     let text = rest
         .strip_prefix("INFO ")
         .or_else(|| rest.strip_prefix("WARN "));
-    text.filter(|_| is_stamp)
+    let text = text.filter(|_| is_stamp)?;
+    Some((stamp.trim_end().parse().ok()?, text))
 }
 
 /// `'NAME' with pid N`; in 3.x the name is as Python's `repr` shows it.

@@ -29,7 +29,7 @@ use self::{
 };
 use crate::model::{Process, ProgramName, Snapshot};
 
-pub use answer::{LogStream, LogTail, LogText, Look, ProgramConfig, ServerState};
+pub use answer::{LogEnd, LogStream, LogTail, Look, ProgramConfig, ServerState};
 pub use discovery::usual_paths;
 pub use error::{CallError, Progress};
 pub use fault::{Fault, FaultCode};
@@ -88,10 +88,11 @@ impl Client {
     pub async fn poll(
         &self,
         log_bytes: Option<u32>,
-    ) -> Result<(Snapshot, Option<LogText>), CallError> {
+    ) -> Result<(Snapshot, Option<LogEnd>), CallError> {
         let method = "supervisor.getAllProcessInfo";
         let body = codec::write_multicall(codec::poll_calls(log_bytes));
-        self.ask(method, body, codec::read_poll).await
+        self.ask(method, body, |body| codec::read_poll(body, log_bytes))
+            .await
     }
 
     /// One program.
@@ -112,7 +113,7 @@ impl Client {
         let calls = calls.chain(log_bytes.map(codec::log_call));
         let body = codec::write_multicall(calls.collect());
         self.ask("supervisor.getProcessInfo", body, |body| {
-            codec::read_look(body, programs, log_bytes.is_some())
+            codec::read_look(body, programs, log_bytes)
         })
         .await
     }

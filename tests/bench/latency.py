@@ -26,6 +26,7 @@ sys.path.append(str(ROOT / "tests/support"))
 from leash import Leash
 
 POLL_INTERVAL, GROUP_WAIT, GROUP_INTERVAL, ALLOWANCE = 1.0, 1.0, 1.0, 0.1
+SPACING = 60 / 14
 PATIENCE_SECONDS = 60
 SUPERVISORD = """
 [unix_http_server]
@@ -114,11 +115,13 @@ def measure(arguments, folder, leash):
 
     supervisord = xmlrpc.client.ServerProxy(
         "http://localhost", transport=UnixTransport(str(folder / "s.sock"))).supervisor
-    latencies = []
+    latencies, begun = [], time.monotonic() - SPACING + GROUP_INTERVAL
     for trial in range(arguments.trials):
         program = f"victim_{trial:03}"
-        # Out of step with the polls, and after the last message's group_interval.
-        time.sleep(GROUP_INTERVAL + random.uniform(0.2, 0.2 + POLL_INTERVAL))
+        # Out of step with the polls, after the last message's group_interval, and within the limit
+        # of messages a minute, a quarter of which is kept for escalations.
+        time.sleep(max(0.0, begun + SPACING - time.monotonic()) + random.uniform(0.2, 0.2 + POLL_INTERVAL))
+        begun = time.monotonic()
         with contextlib.suppress(xmlrpc.client.Fault):  # it may be dead before the call returns
             supervisord.startProcess(f"victim:{program}", False)
         visible = wait_for(lambda: is_fatal(supervisord, program), f"{program} to go FATAL", 0.003)

@@ -48,7 +48,7 @@ fn milliseconds(duration: Duration) -> f64 {
 fn read_once(body: &str) -> Duration {
     let body = body.to_owned();
     let began = std::time::Instant::now();
-    let snapshot = codec::read_poll(body);
+    let snapshot = codec::read_poll(body, None);
     let took = began.elapsed();
     let read = hint::black_box(snapshot).map_or(0, |(snapshot, _)| snapshot.processes.len());
     assert_eq!(read, PROGRAMS, "every program is read");

@@ -148,7 +148,7 @@ fn incidents_have_a_reason(rig: &Rig) {
         if rig.feeds.is_some() {
             // Looks of all ages and words of all delays: a failure within the longest of them.
             let mut failures = truth(rig, name, at).filter(|(_, truth)| *truth == Truth::Failed);
-            let is_recent = failures.any(|(failed, _)| failed + 15_000 >= at);
+            let is_recent = failures.any(|(failed, _)| failed + 25_000 >= at);
             assert!(
                 is_recent,
                 "{} of {name} at {at} without a failure",

@@ -93,11 +93,15 @@ pub(crate) enum Word {
 /// The end of a process, as it really was.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Death {
+    pub(crate) born: u64,
     pub(crate) at: u64,
     pub(crate) name: ProgramName,
     pub(crate) pid: u32,
     pub(crate) exit: Exit,
     pub(crate) cause: Cause,
+    pub(crate) to: ProcessState,
+    /// Whether it was started again at once by somebody who stopped it in BACKOFF, as no log tells.
+    pub(crate) healed_by_hand: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Program;
 use crate::{
     engine::{
+        ends,
         evidence::{self, Finding, Terms},
         step::{Circumstances, Step},
         tracker,
@@ -60,13 +61,7 @@ impl Program {
         if look.begun.monotonic < self.seen_at.monotonic && !self.keeps(&look) {
             return None;
         }
-        let about = Circumstances {
-            same_supervisord: look.same_supervisord,
-            retrying: self.retry.may_have_started(),
-            settled: self.is_settled(),
-            renewed: self.renewed,
-            started_by: self.started_by,
-        };
+        let about = self.circumstances(look.same_supervisord);
         let changed_at = self.held.as_ref().map_or(now, |held| held.since);
         let terms = Terms {
             begun: look.begun,
@@ -109,6 +104,31 @@ impl Program {
                     lapsed,
                 })
             }
+        }
+    }
+
+    /// What was told of the program since it was looked at last, where a look that began so does not
+    /// show it any more.
+    pub(in crate::engine) fn last_steps(&mut self, begun: Moment, now: Moment) -> Vec<Step> {
+        let about = self.circumstances(true);
+        let terms = Terms {
+            begun,
+            changed_at: now,
+            has_log: true,
+            may_wait: false,
+            now,
+        };
+        let looked_at = self.looked_at.unwrap_or(self.seen_at);
+        ends::last_steps(&self.process, looked_at, &mut self.account, about, terms)
+    }
+
+    fn circumstances(&self, same_supervisord: bool) -> Circumstances {
+        Circumstances {
+            same_supervisord,
+            retrying: self.retry.may_have_started(),
+            settled: self.is_settled(),
+            renewed: self.renewed,
+            started_by: self.started_by,
         }
     }
 

@@ -6,14 +6,16 @@
 
 use std::time::Duration;
 
+use jiff::civil::DateTime;
+
 use super::Server;
 use crate::{
     engine::{
         Context, Effect, LogReading, Looked,
-        account::Account,
+        account::{Account, Told},
         program::{Look, Program},
     },
-    model::{Feed, Moment, PidNews, ProgramEvent, ProgramName, Telling},
+    model::{Feed, LogLine, Moment, PidNews, ProgramEvent, ProgramName, Telling},
 };
 
 /// Programs that are looked at in one call: an answer about so many takes supervisord some
@@ -61,18 +63,18 @@ impl Server {
         if news.lost {
             self.feed_lost(Feed::Log);
         }
-        for telling in &news.tellings {
-            self.told(Feed::Log, telling, begun, context);
+        for LogLine { written, telling } in &news.lines {
+            self.told(Feed::Log, telling, (begun, Some(*written)), context);
         }
         is_latest && self.feeds.teller() == Some(Feed::Log)
     }
 
-    /// supervisord told something.
+    /// supervisord told something: when it was heard, and when it was written.
     pub(super) fn told(
         &mut self,
         feed: Feed,
         telling: &Telling,
-        at: Moment,
+        when: (Moment, Option<DateTime>),
         context: &mut Context<'_>,
     ) {
         match telling {
@@ -80,7 +82,9 @@ impl Server {
                 if let ProgramEvent::Spawned { .. } = event {
                     self.tells_again(feed, context);
                 }
-                self.told_of(feed, group.as_deref(), name, (*event, at), context);
+                let (event, (at, written)) = (*event, when);
+                let told = Told { event, at, written };
+                self.told_of(feed, group.as_deref(), name, told, context);
             }
             Telling::GroupsChanged | Telling::Started => self.poll_now(context),
             // The looks at what fails to start, and the polls that fail, show the rest.
@@ -93,7 +97,7 @@ impl Server {
         feed: Feed,
         group: Option<&str>,
         name: &str,
-        (event, at): (ProgramEvent, Moment),
+        told: Told,
         context: &mut Context<'_>,
     ) {
         let is_meant = |program: &ProgramName| {
@@ -108,7 +112,7 @@ impl Server {
         match meant.as_mut_slice() {
             [] => self.poll_now(context),
             [(name, program)] if is_account => {
-                program.account.hear(event, at);
+                program.account.hear(told);
                 let name = (*name).clone();
                 if program.held.is_some() {
                     self.reconsider(&name, context);
@@ -206,10 +210,11 @@ impl Server {
         if !is_known || programs.iter().any(|(_, process)| process.is_none()) {
             self.poll_now(context);
         }
+        // What the log says is read once, whoever answers.
+        let has_log = self.read_log(log, begun, context);
         if !is_known {
             return;
         }
-        let has_log = self.read_log(log, begun, context);
         for (name, process) in programs {
             if let Some(process) = process {
                 let look = Look {

@@ -20,7 +20,9 @@ impl Server {
                 Some(looked) => self.looked(looked, begun, context),
                 None => self.look_failed(),
             },
-            Input::Told { feed, telling, .. } => self.told(feed, &telling, context.now, context),
+            Input::Told { feed, telling, .. } => {
+                self.told(feed, &telling, (context.now, None), context);
+            }
             Input::PidNews { key, pid, news } => self.pid_news(&key.program, pid, news, context),
             Input::FeedChanged { feed, is_up, .. } => self.feed_changed(feed, is_up, context),
             Input::FeedLost { feed, .. } => self.feed_lost(feed),

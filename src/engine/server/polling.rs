@@ -1,7 +1,5 @@
 //! What a poll of all programs means.
 
-use std::collections::BTreeSet;
-
 use super::Server;
 use crate::{
     engine::{
@@ -42,7 +40,7 @@ impl Server {
             .as_ref()
             .is_none_or(|known| known.pid == snapshot.identity.pid);
         let has_log = self.read_log(log, begun, context);
-        self.remove_missing(&snapshot, context);
+        self.remove_missing(&snapshot, begun, context);
         let poll = Polled {
             begun,
             same,
@@ -91,19 +89,6 @@ impl Server {
             }
         }
         surviving > 0 && recreated == surviving
-    }
-
-    fn remove_missing(&mut self, snapshot: &Snapshot, context: &mut Context<'_>) {
-        let there = snapshot.processes.iter().map(|process| &process.program);
-        let there: BTreeSet<_> = there.collect();
-        let known = self.programs.keys();
-        let gone: Vec<_> = known
-            .filter(|name| !there.contains(name))
-            .cloned()
-            .collect();
-        for name in gone {
-            self.remove(&name, context);
-        }
     }
 
     fn identify(&mut self, identity: Identity, same_run: bool, context: &mut Context<'_>) {

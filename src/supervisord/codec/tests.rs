@@ -10,7 +10,7 @@ const FAULT: &str = include_str!("../../../tests/answers/fault.xml");
 const TAIL: &str = include_str!("../../../tests/answers/tail.xml");
 
 fn snapshot(body: &str) -> Result<Snapshot, AnswerError> {
-    read_poll(body.to_owned()).map(|(snapshot, _)| snapshot)
+    read_poll(body.to_owned(), None).map(|(snapshot, _)| snapshot)
 }
 
 fn answer(value: &str) -> String {
@@ -92,14 +92,14 @@ fn a_program_that_is_not_known_leaves_the_others() {
         ProgramName::new("quit", "quit"),
         ProgramName::new("no", "such"),
     ];
-    let look = read_look(PROCESSES.to_owned(), &asked, false).unwrap();
+    let look = read_look(PROCESSES.to_owned(), &asked, None).unwrap();
     assert_eq!(look.supervisord, 4711);
     let [(first, quit), (second, none)] = <[_; 2]>::try_from(look.programs).unwrap();
     assert_eq!(quit.unwrap().exit_status, 3);
     assert_eq!(none, None);
     assert_eq!([first, second], asked);
     assert!(matches!(
-        read_look(PROCESSES.to_owned(), &asked[..1], false),
+        read_look(PROCESSES.to_owned(), &asked[..1], None),
         Err(AnswerError::Shape { .. })
     ));
 }
@@ -112,7 +112,7 @@ fn a_shutdown_concerns_every_program() {
         ProgramName::new("no", "such"),
     ];
     assert_eq!(
-        read_look(body, &asked, false),
+        read_look(body, &asked, None),
         Err(AnswerError::Fault(Fault::new(6, "BAD_NAME: nope")))
     );
 }

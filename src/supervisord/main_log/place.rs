@@ -42,14 +42,19 @@ impl LogPlace {
     }
 
     /// The text could not be given: a window may cut a character, and one byte more may not.
-    pub fn failed(&mut self) {
-        self.window = self.window.saturating_add(1).min(WINDOW.1);
+    pub fn failed(&mut self, asked: u32) {
+        self.widen(asked.saturating_add(1));
     }
 
-    /// Takes in the log's end. Before the first reading everything is history, not news. None where the
-    /// reading was too short to hold all that is new: the next one is longer.
-    pub fn read(&mut self, text: &str) -> Option<LogNews> {
-        let is_whole = text.len() < usize::try_from(self.window).unwrap_or(usize::MAX);
+    fn widen(&mut self, bytes: u32) {
+        self.window = self.window.max(bytes).min(WINDOW.1);
+    }
+
+    /// Takes in the log's end, of which so many bytes were asked for: answers come in any order. Before the
+    /// first reading everything is history, not news. None where the reading was too short to hold all
+    /// that is new: the next one is longer.
+    pub fn read(&mut self, text: &str, asked: u32) -> Option<LogNews> {
+        let is_whole = text.len() < usize::try_from(asked).unwrap_or(usize::MAX);
         let Some((lines, _begun)) = text.rsplit_once('\n') else {
             self.before.get_or_insert_default();
             return Some(LogNews::default());
@@ -64,8 +69,8 @@ impl LogPlace {
             Some(place) => (lines.get(place.saturating_add(mark.len())..), false),
             None if before.contains(end_of(lines, MARK_BYTES)) => (None, false),
             // It begins too late; what is missing stands before.
-            None if !is_whole && self.window < WINDOW.1 => {
-                self.window = self.window.saturating_mul(4).min(WINDOW.1);
+            None if !is_whole && asked < WINDOW.1 => {
+                self.widen(asked.saturating_mul(4));
                 return None;
             }
             None => (Some(lines), !(mark.is_empty() && is_whole)),
@@ -80,7 +85,7 @@ impl LogPlace {
             *before = end_of(before, BEFORE_BYTES / 2).to_owned();
         }
         Some(LogNews {
-            tellings: fresh.lines().filter_map(read_line).collect(),
+            lines: fresh.lines().filter_map(read_line).collect(),
             lost,
         })
     }

@@ -2,9 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::{
+    SignedDuration,
+    civil::{DateTime, date},
+};
 use supervigil::{
     engine::{Input, LogReading, Looked},
-    model::{Feed, LogNews, PidNews, ProgramEvent, ProgramKey, ProgramName, Telling},
+    model::{Feed, LogLine, LogNews, PidNews, ProgramEvent, ProgramKey, ProgramName, Telling},
 };
 
 use super::{Pending, Rig, server};
@@ -29,8 +33,13 @@ pub(crate) struct Feeds {
 /// The main log, and how far it was read; none before the first reading.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Log {
-    lines: Vec<Telling>,
+    lines: Vec<LogLine>,
     read: Option<usize>,
+}
+
+/// How the main log writes a time of the simulation.
+fn written(at: u64) -> DateTime {
+    date(2026, 11, 25).at(0, 0, 0, 0) + SignedDuration::from_millis(at.try_into().unwrap())
 }
 
 impl Feeds {
@@ -108,15 +117,12 @@ impl Rig {
         let Some(log) = self.feeds.as_mut().and_then(|feeds| feeds.log.as_mut()) else {
             return LogReading::None;
         };
-        let tellings = log.read.map_or(&[][..], |read| {
+        let lines = log.read.map_or(&[][..], |read| {
             log.lines.get(read..written).unwrap_or_default()
         });
-        let tellings = tellings.to_vec();
+        let lines = lines.to_vec();
         log.read = Some(written.max(log.read.unwrap_or_default()));
-        LogReading::News(LogNews {
-            tellings,
-            lost: false,
-        })
+        LogReading::News(LogNews { lines, lost: false })
     }
 
     /// Fetches what the feeds have to say.
@@ -137,11 +143,13 @@ impl Rig {
             Word::Streams(is_up) => self.streams(is_up),
             Word::Log(name, event) => {
                 if let Some(log) = &mut feeds.log {
-                    log.lines.push(Telling::Program {
+                    let telling = Telling::Program {
                         group: None,
                         name: name.name,
                         event,
-                    });
+                    };
+                    let written = written(at);
+                    log.lines.push(LogLine { written, telling });
                 }
             }
             Word::Listener(name, event) => {

@@ -168,6 +168,10 @@ impl Supervisord {
             let name = program.spec.name.clone();
             let (pid, exit) = (None, None);
             self.tells(&name, ProgramEvent::Stopped { pid, exit });
+            let last = self.deaths.iter_mut().rfind(|death| death.name == name);
+            if let Some(last) = last {
+                last.healed_by_hand = true;
+            }
             self.log(name, Truth::Stopped);
         } else if matches!(
             program.state,
@@ -251,10 +255,10 @@ impl Supervisord {
         let name = program.spec.name.clone();
         let (pid, exit_known) = (Some(pid), Some(exit));
         let expected = program.spec.exitcodes.contains(&status);
-        let cause = if program.killing {
+        let (cause, to) = if program.killing {
             let event = |pid, exit| ProgramEvent::Stopped { pid, exit };
             self.says(&name, event(None, exit_known), event(pid, None));
-            Cause::Operator
+            (Cause::Operator, ProcessState::Stopped)
         } else if self.now - program.started_at < program.spec.startsecs * 1000 {
             let (pid, expected) = (None, false);
             let exit = exit_known;
@@ -264,7 +268,7 @@ impl Supervisord {
                 expected,
             };
             self.says(&name, line, ProgramEvent::Backoff);
-            Cause::Crash
+            (Cause::Crash, ProcessState::Backoff)
         } else {
             let event = |pid, exit| ProgramEvent::Exited {
                 pid,
@@ -272,18 +276,22 @@ impl Supervisord {
                 expected,
             };
             self.says(&name, event(None, exit_known), event(pid, None));
-            if expected {
+            let cause = if expected {
                 Cause::ExpectedExit
             } else {
                 Cause::Crash
-            }
+            };
+            (cause, ProcessState::Exited)
         };
         self.deaths.push(Death {
+            born: self.programs[i].started_at,
             at: self.now,
             name,
             pid: pid.unwrap_or_default(),
             exit,
             cause,
+            to,
+            healed_by_hand: false,
         });
     }
 

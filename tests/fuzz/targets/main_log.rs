@@ -31,8 +31,10 @@ fuzz_target!(|data: &[u8]| {
     log.lines().for_each(check);
     let mut place = LogPlace::default();
     for end in (0..log.len()).step_by(usize::from(*size).max(1)) {
-        if let Some(text) = log.get(..end) {
-            place.read(text);
+        let asked = place.window();
+        let begin = end.saturating_sub(asked as usize);
+        if let Some(text) = log.get(begin..end) {
+            place.read(text, asked);
         }
     }
 });
