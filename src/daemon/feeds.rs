@@ -3,7 +3,7 @@
 //! Owns the task that watches the pids of one supervisord, and says it once where that is of no use. What
 //! is told means nothing here: that is the engine's business.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, info};
@@ -12,7 +12,7 @@ use super::{event::Event, watching::Surroundings};
 use crate::{
     engine,
     kernel::{self, Limits, Report, Targets},
-    model::{Feed, ProgramKey, ServerName, Told},
+    model::{Batch, Feed, ProgramKey, ServerName, Told},
     supervisord::Settings,
 };
 
@@ -28,22 +28,29 @@ pub struct Hint {
     pub input: engine::Input,
 }
 
-/// The listeners that have been heard. One says nothing of its coming and going: it is there from the
-/// first that it tells.
+/// The listeners that have been heard, and their last batches. One says nothing of its coming and going:
+/// it is there from the first that it tells.
 #[derive(Debug, Default)]
-pub(super) struct Heard(BTreeSet<ServerName>);
+pub(super) struct Heard(BTreeMap<ServerName, Option<Batch>>);
 
 impl Heard {
     /// What a listener hands on, as the engine takes it.
     pub(super) fn inputs(&mut self, told: Told) -> Vec<engine::Input> {
         let Told {
             server,
+            batch,
             lost,
             events,
         } = told;
         let feed = Feed::Listener;
         let mut inputs = Vec::new();
-        if self.0.insert(server.clone()) {
+        let last = self.0.insert(server.clone(), batch.clone());
+        let was_heard = last.is_some();
+        if batch.is_some() && last == Some(batch) {
+            // The answer to it was lost.
+            return inputs;
+        }
+        if !was_heard {
             inputs.push(engine::Input::FeedChanged {
                 server: server.clone(),
                 feed,
@@ -132,5 +139,42 @@ async fn pass_on(mut reports: mpsc::Receiver<Report>, voice: Voice) {
                 debug!(%program, pid, "its process is not watched: {why}");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Telling;
+
+    fn batch(number: u64) -> Told {
+        Told {
+            server: ServerName::new("main"),
+            batch: Some(Batch {
+                listener: "01K".to_owned(),
+                number,
+            }),
+            lost: 0,
+            events: vec![Telling::GroupsChanged],
+        }
+    }
+
+    #[test]
+    fn a_batch_whose_answer_was_lost_is_taken_once() {
+        let mut heard = Heard::default();
+        let taken = [1, 1, 2, 2, 3].map(|number| heard.inputs(batch(number)).len());
+        // The first one says that the listener is there, too.
+        assert_eq!(taken, [2, 0, 1, 0, 1]);
+    }
+
+    #[test]
+    fn batches_without_a_name_are_all_taken() {
+        let mut heard = Heard::default();
+        let unnamed = Told {
+            batch: None,
+            ..batch(1)
+        };
+        let taken = [(); 3].map(|()| heard.inputs(unnamed.clone()).len());
+        assert_eq!(taken, [2, 1, 1]);
     }
 }

@@ -25,6 +25,9 @@ pub const PATH: &str = "/api/v1/events";
 /// Events in a batch: of a thousand programs that all die at once, two batches tell.
 pub const EVENTS_MAX: usize = 512;
 
+/// The longest name of a listener's run.
+const LISTENER_BYTES_MAX: usize = 64;
+
 /// The largest batch: 1 KiB for each event, whose names take a tenth of it.
 const BODY_BYTES_MAX: usize = EVENTS_MAX * 1024;
 
@@ -205,6 +208,15 @@ fn read(body: &[u8]) -> Result<Told, Refusal> {
         return Err(Refusal::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             format!("a batch has at most {EVENTS_MAX} events; send the others in the next one"),
+        ));
+    }
+    let batch = told.batch.as_ref();
+    if batch.is_some_and(|batch| batch.listener.len() > LISTENER_BYTES_MAX) {
+        return Err(Refusal::new(
+            StatusCode::BAD_REQUEST,
+            format!(
+                "the name of a listener's run has at most {LISTENER_BYTES_MAX} bytes; send a shorter one"
+            ),
         ));
     }
     Ok(told)

@@ -30,5 +30,5 @@ pub use record::{
 };
 pub use snapshot::{Identity, Process, Snapshot};
 pub use state::ProcessState;
-pub use told::Told;
+pub use told::{Batch, Told};
 pub use transition::{Cause, Exit, SeenBy, Transition};

@@ -26,16 +26,29 @@ use super::{Exit, ProgramEvent, ServerName, Telling};
 ///   {"event":"supervisord_stopping"}]}
 /// ```
 ///
-/// `group`, `pid` and `exit` (as in a transition) may be left out where they are not known.
+/// `group`, `pid` and `exit` (as in a transition) may be left out where they are not known. `batch`,
+/// `{"listener":"01J...","number":7}`, may be left out by whoever never sends a batch again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
     /// The supervisord, by its name in the configuration.
     pub server: ServerName,
+    /// Which of the listener's batches this is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<Batch>,
     /// How many events before these never arrived.
     #[serde(default)]
     pub lost: u64,
     /// The events.
     pub events: Vec<Telling>,
+}
+
+/// Names a batch, so that one whose answer was lost is not taken twice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Batch {
+    /// The run of the listener, by a name that no other has: at most 64 bytes.
+    pub listener: String,
+    /// Counts its batches.
+    pub number: u64,
 }
 
 /// The written form of a [`Telling`]: flat, named by what happened.

@@ -3,10 +3,12 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use ulid::Ulid;
+
 use super::console;
 use crate::{
     http::EVENTS_MAX,
-    model::{ServerName, Telling, Told},
+    model::{Batch, ServerName, Telling, Told},
     supervisord::listener::Event,
 };
 
@@ -21,6 +23,10 @@ const RECENT_MAX: usize = 4096;
 /// Events on their way to the daemon.
 pub(super) struct Queue {
     server: ServerName,
+    /// Names this run of the listener.
+    run: String,
+    /// How many batches there have been.
+    batches: u64,
     events: VecDeque<Telling>,
     /// Events of the batch that is being posted.
     under_way: usize,
@@ -37,6 +43,8 @@ impl Queue {
     pub(super) fn new(server: ServerName) -> Self {
         Self {
             server,
+            run: Ulid::generate().to_string(),
+            batches: 0,
             events: VecDeque::new(),
             under_way: 0,
             lost: 0,
@@ -112,8 +120,14 @@ impl Queue {
             return None;
         }
         self.under_way = count;
+        self.batches += 1;
+        let batch = Batch {
+            listener: self.run.clone(),
+            number: self.batches,
+        };
         Some(Told {
             server: self.server.clone(),
+            batch: Some(batch),
             lost: std::mem::take(&mut self.lost),
             events: self.events.drain(..count).collect(),
         })
