@@ -1,8 +1,8 @@
 //! When one program is looked at by itself, between polls.
 //!
 //! A hint makes that happen at once. A program between two states is looked at again after a short
-//! wait that doubles, until it rests or the wait is as long as that for the next poll. One that supervisord
-//! will try again is looked at four times a second at least: its next start, and its end, may be at hand.
+//! wait that doubles, until it rests or the wait is as long as that for the next poll. How short it is at
+//! first, and how long it may become, goes by what may be missed ([`Pace`]).
 //!
 //! Each look wakes supervisord, which then starts what it is about to start. A program that dies again
 //! and again at once must not be driven faster by being watched: it gets a burst of looks and after that
@@ -10,12 +10,33 @@
 
 use std::time::Duration;
 
-use crate::model::{Moment, ProcessState};
+use crate::model::Moment;
 
-/// The first wait: supervisord's loop needs a pass or two to reap a process and to move a program on.
-const FIRST: Duration = Duration::from_millis(5);
-/// The longest wait for a program in BACKOFF.
-const IN_BACKOFF: Duration = Duration::from_millis(250);
+/// Why a program between two states is looked at again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// It is dead, and supervisord's loop needs a pass or two to reap it.
+    Dying,
+    /// supervisord will try it again: its next start, and its end, may be at hand.
+    Backoff,
+    /// The kernel says when it dies; nothing else is of any haste.
+    Watched,
+    /// supervisord moves it on, within a second as a rule.
+    Moving,
+}
+
+impl Pace {
+    /// The shortest and the longest wait.
+    fn waits(self) -> (Duration, Duration) {
+        match self {
+            Self::Dying => (Duration::from_millis(5), Duration::MAX),
+            Self::Backoff => (Duration::from_millis(50), Duration::from_millis(250)),
+            Self::Watched => (Duration::from_secs(1), Duration::MAX),
+            Self::Moving => (Duration::from_millis(50), Duration::MAX),
+        }
+    }
+}
+
 /// What a look takes off a program's allowance, which time gives back.
 const PRICE: Duration = Duration::from_millis(200);
 /// The allowance: fifty looks, which see some deaths and restarts through.
@@ -34,24 +55,20 @@ impl Looks {
     /// There is a hint: at once, and soon again.
     pub(super) fn hinted(&mut self, now: Moment) {
         self.due = Some(now);
-        self.wait = FIRST;
+        self.wait = Duration::ZERO;
     }
 
     /// It is between two states: again, after a longer wait than before.
-    pub(super) fn again(&mut self, now: Moment, state: ProcessState, poll_interval: Duration) {
-        let longest = if state == ProcessState::Backoff {
-            IN_BACKOFF
-        } else {
-            Duration::MAX
-        };
-        let wait = self.wait.clamp(FIRST, longest);
+    pub(super) fn again(&mut self, now: Moment, pace: Pace, poll_interval: Duration) {
+        let (shortest, longest) = pace.waits();
+        let wait = self.wait.clamp(shortest, longest);
         self.due = (wait < poll_interval).then(|| now.after(wait));
         self.wait = wait.saturating_mul(2);
     }
 
     /// Its state changed: what follows may come as soon.
     pub(super) fn afresh(&mut self) {
-        self.wait = FIRST;
+        self.wait = Duration::ZERO;
     }
 
     /// It rests.
@@ -102,7 +119,7 @@ mod tests {
         looks.hinted(at(now));
         while looks.is_due(at(now)) {
             looks.asked(at(now));
-            looks.again(at(now), ProcessState::Starting, Duration::from_millis(100));
+            looks.again(at(now), Pace::Dying, Duration::from_millis(100));
             let Some(due) = looks.due() else { break };
             let due = u64::try_from(due.monotonic.as_millis()).unwrap();
             waits.push(due - now);
@@ -117,11 +134,11 @@ mod tests {
         looks.hinted(at(0));
         let mut now = 0;
         for _ in 0..20 {
-            looks.again(at(now), ProcessState::Backoff, Duration::from_secs(5));
+            looks.again(at(now), Pace::Backoff, Duration::from_secs(5));
             let due = looks.due().unwrap();
             now = u64::try_from(due.monotonic.as_millis()).unwrap();
         }
-        assert_eq!(now, 5 + 10 + 20 + 40 + 80 + 160 + 14 * 250);
+        assert_eq!(now, 50 + 100 + 200 + 17 * 250);
     }
 
     #[test]

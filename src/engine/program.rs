@@ -4,6 +4,7 @@
 //! it at present ([`Program::condition`]). Opening and closing incidents is the business of
 //! `incident.rs`, starting programs that of `retry.rs`.
 
+mod age;
 mod counting;
 pub(super) mod cycles;
 mod memory;
@@ -13,11 +14,17 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use age::Age;
 use cycles::Cycles;
 pub(super) use observing::{Held, Look};
 
 use super::{
-    AlertSettings, account::Account, looks::Looks, retry::Retry, step::Step, tracker, view,
+    AlertSettings,
+    account::Account,
+    looks::{Looks, Pace},
+    retry::Retry,
+    step::Step,
+    tracker, view,
 };
 use crate::model::{
     Cause, Counters, Exit, Incident, Kind, Moment, Process, ProcessState, ProgramRecord,
@@ -62,6 +69,8 @@ pub(super) struct Program {
     pub anew_since_poll: bool,
     /// How often it dies and recovers.
     pub cycles: Cycles,
+    /// How old its present process was when it was seen first.
+    age: Option<Age>,
     /// When its state was last seen to have changed.
     pub changed_at: Moment,
     /// What the feeds tell of it.
@@ -110,6 +119,7 @@ impl Program {
         program.note_state(now);
         program.polled = Some(program.process.clone());
         program.looked_at = Some(begun);
+        program.age = Age::of(&program.process, begun);
         program
     }
 
@@ -132,6 +142,7 @@ impl Program {
             looked_at: None,
             anew_since_poll: false,
             cycles: Cycles::default(),
+            age: None,
             changed_at: now,
             account: Account::default(),
             looks: Looks::default(),
@@ -148,9 +159,22 @@ impl Program {
     /// Plans the next look at it alone.
     pub(super) fn plan_look(&mut self, now: Moment, poll_interval: Duration) {
         if self.is_between_states() {
-            self.looks.again(now, self.process.state, poll_interval);
+            self.looks.again(now, self.pace(), poll_interval);
         } else {
             self.looks.rest();
+        }
+    }
+
+    fn pace(&self) -> Pace {
+        let pid = self.process.pid;
+        if self.account.is_dead(pid) {
+            Pace::Dying
+        } else if self.process.state == ProcessState::Backoff {
+            Pace::Backoff
+        } else if self.account.awaits_exit_of(pid) {
+            Pace::Watched
+        } else {
+            Pace::Moving
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Program;
+use super::{Age, Program};
 use crate::{
     engine::{
         ends,
@@ -81,7 +81,11 @@ impl Program {
                 self.hold(look, changed_at);
                 None
             }
-            Finding::Part { steps, position } => {
+            Finding::Part {
+                mut steps,
+                position,
+            } => {
+                self.correct_uptimes(&mut steps, now);
                 let part = Look {
                     process: position,
                     is_poll: false,
@@ -95,7 +99,8 @@ impl Program {
                     lapsed: false,
                 })
             }
-            Finding::Steps { steps, lapsed } => {
+            Finding::Steps { mut steps, lapsed } => {
+                self.correct_uptimes(&mut steps, now);
                 self.held = None;
                 let is_anew = self.take_in(look, &steps, now);
                 Some(Seen {
@@ -103,6 +108,14 @@ impl Program {
                     is_anew,
                     lapsed,
                 })
+            }
+        }
+    }
+
+    fn correct_uptimes(&self, steps: &mut [Step], now: Moment) {
+        if let Some((age, alive_at)) = self.age.zip(self.looked_at) {
+            for step in steps {
+                age.correct(step, alive_at, now);
             }
         }
     }
@@ -119,7 +132,9 @@ impl Program {
             now,
         };
         let looked_at = self.looked_at.unwrap_or(self.seen_at);
-        ends::last_steps(&self.process, looked_at, &mut self.account, about, terms)
+        let mut steps = ends::last_steps(&self.process, looked_at, &mut self.account, about, terms);
+        self.correct_uptimes(&mut steps, now);
+        steps
     }
 
     fn circumstances(&self, same_supervisord: bool) -> Circumstances {
@@ -165,6 +180,10 @@ impl Program {
             self.running_since = None;
         }
         self.looked_at = Some(begun);
+        self.age = self
+            .age
+            .filter(|age| age.is_of(&later))
+            .or_else(|| Age::of(&later, begun));
         self.process = later;
         self.seen_at = now;
         self.crash = None;
