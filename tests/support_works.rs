@@ -155,6 +155,7 @@ fn it_listens_as_it_is_told(release: Release) {
         chmod: "0770",
         inet: Some((port, "user", "secret")),
         settings: "identifier=elsewhere",
+        clock: None,
     };
     let supervisord = Supervisord::start_with(release, options, "");
     let socket = fs::metadata(supervisord.socket()).expect("a socket");

@@ -2,8 +2,11 @@
 //!
 //! Owns the two ways there, a unix socket and TCP, and what their failures are called. What is asked,
 //! how long it may take and whether it is asked again is `transport`'s.
+//!
+//! Invariant: a connection that is kept leads to the socket that is there. A supervisord whose socket
+//! was replaced would answer on its old connections for ever.
 
-use std::{error::Error as _, io, time::Duration};
+use std::{error::Error as _, fs, io, os::unix::fs::MetadataExt as _, path::Path, time::Duration};
 
 use http_body_util::Full;
 use hyper::{
@@ -15,6 +18,7 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use hyperlocal::UnixConnector;
+use tokio::sync::watch;
 
 use super::{error::CallError, target::Target};
 
@@ -26,8 +30,35 @@ const KEEPALIVE_PROBES: u32 = 3;
 
 /// Connections of one kind.
 pub(super) struct Connections {
-    unix: legacy::Client<UnixConnector, Full<Bytes>>,
+    unix: watch::Sender<UnixConnections>,
     tcp: legacy::Client<HttpConnector, Full<Bytes>>,
+    idle_max: usize,
+}
+
+/// Connections to one socket.
+struct UnixConnections {
+    socket: Option<SocketMark>,
+    client: legacy::Client<UnixConnector, Full<Bytes>>,
+}
+
+/// Tells a socket from another at the same path. A file system may give the same number to both, but
+/// not the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct SocketMark {
+    device: u64,
+    number: u64,
+    changed: (i64, i64),
+}
+
+impl SocketMark {
+    fn of(path: &Path) -> Option<Self> {
+        let metadata = fs::metadata(path).ok()?;
+        Some(Self {
+            device: metadata.dev(),
+            number: metadata.ino(),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        })
+    }
 }
 
 impl Connections {
@@ -38,12 +69,28 @@ impl Connections {
         connector.set_keepalive(Some(KEEPALIVE));
         connector.set_keepalive_interval(Some(KEEPALIVE_EVERY));
         connector.set_keepalive_retries(Some(KEEPALIVE_PROBES));
-        let mut builder = legacy::Client::builder(TokioExecutor::new());
-        builder.pool_max_idle_per_host(idle_max);
         Self {
-            unix: builder.build(UnixConnector),
-            tcp: builder.build(connector),
+            unix: watch::Sender::new(UnixConnections {
+                socket: None,
+                client: builder(idle_max).build(UnixConnector),
+            }),
+            tcp: builder(idle_max).build(connector),
+            idle_max,
         }
+    }
+
+    /// Connections to the socket that is at a path at present; those to another one are dropped.
+    fn unix(&self, path: &Path) -> legacy::Client<UnixConnector, Full<Bytes>> {
+        let socket = SocketMark::of(path);
+        self.unix.send_if_modified(|connections| {
+            let is_new = connections.socket != socket;
+            if is_new {
+                let client = builder(self.idle_max).build(UnixConnector);
+                *connections = UnixConnections { socket, client };
+            }
+            is_new
+        });
+        self.unix.borrow().client.clone()
     }
 
     /// Sends a request and gives the head of its answer.
@@ -54,11 +101,17 @@ impl Connections {
         method: &'static str,
     ) -> Result<Response<Incoming>, CallError> {
         let sent = match target {
-            Target::Unix(_) => self.unix.request(request).await,
+            Target::Unix(path) => self.unix(path).request(request).await,
             Target::Tcp(_) => self.tcp.request(request).await,
         };
         sent.map_err(|error| send_error(error, target, method))
     }
+}
+
+fn builder(idle_max: usize) -> legacy::Builder {
+    let mut builder = legacy::Client::builder(TokioExecutor::new());
+    builder.pool_max_idle_per_host(idle_max);
+    builder
 }
 
 fn send_error(error: legacy::Error, target: &Target, method: &'static str) -> CallError {

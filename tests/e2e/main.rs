@@ -9,6 +9,7 @@ mod support;
 
 mod baseline;
 mod check;
+mod clocks;
 mod commands;
 mod dingtalk;
 mod discovery;
@@ -25,6 +26,7 @@ mod secrecy;
 mod several;
 mod signals;
 mod silence;
+mod sockets;
 mod stage;
 mod text;
 mod watch;

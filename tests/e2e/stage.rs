@@ -16,10 +16,11 @@ use std::{
 use serde_json::Value;
 
 use crate::support::{
+    clock::Clock,
     dingtalk::DingTalk,
     programs,
     supervigil::Supervigil,
-    supervisord::{Release, Supervisord},
+    supervisord::{Options, Release, Supervisord},
     wait::{PATIENCE, wait_until},
 };
 
@@ -46,6 +47,8 @@ pub(crate) struct Script<'a> {
     pub(crate) more: &'a str,
     /// More arguments of the stand-in.
     pub(crate) arguments: &'a [&'a str],
+    /// The clocks of the supervisord and of supervigil; none: the host's.
+    pub(crate) clocks: [Option<&'a Clock>; 2],
 }
 
 impl Default for Script<'_> {
@@ -58,6 +61,7 @@ impl Default for Script<'_> {
             dingtalk: "",
             more: "",
             arguments: &[],
+            clocks: [None, None],
         }
     }
 }
@@ -74,11 +78,17 @@ impl Stage {
     /// Sets everything up and waits for the first look.
     pub(crate) fn set(script: Script<'_>) -> Self {
         let sections = format!("{}{}", script.programs, on_demand(FENCE, "exit 1 0", &[]));
-        let supervisord = Supervisord::start(script.release, &sections);
+        let [clock, own_clock] = script.clocks.map(Option::<&Clock>::cloned);
+        let options = Options {
+            clock,
+            ..Options::default()
+        };
+        let supervisord = Supervisord::start_with(script.release, options, &sections);
         let mut arguments = vec!["--secret", SECRET, "--limit", "0"];
         arguments.extend_from_slice(script.arguments);
         let dingtalk = DingTalk::start(&arguments);
-        let supervigil = Supervigil::start(&config(&supervisord, &dingtalk, script));
+        let config = config(&supervisord, &dingtalk, script);
+        let supervigil = Supervigil::start_by(own_clock, &config);
         let stage = Self {
             supervigil,
             dingtalk,

@@ -16,6 +16,7 @@
     reason = "processes are waited for by the real clock"
 )]
 
+pub(crate) mod clock;
 pub(crate) mod dingtalk;
 pub(crate) mod http;
 pub(crate) mod leash;

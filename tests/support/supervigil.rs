@@ -15,6 +15,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::{
+    clock::Clock,
     http::{Answer, exchange},
     leash::{Leash, end},
     wait::{PATIENCE, wait_for, wait_until},
@@ -24,6 +25,7 @@ use super::{
 #[derive(Debug)]
 pub(crate) struct Supervigil {
     port: u16,
+    clock: Option<Clock>,
     child: Child,
     // Dropped before the folder, so that nobody writes into it any more.
     leash: Leash,
@@ -34,13 +36,19 @@ impl Supervigil {
     /// Starts `supervigil run` with a configuration, to which `[http] listen` and `[storage] path`
     /// are added unless it has those tables, and waits until HTTP answers.
     pub(crate) fn start(config: &str) -> Self {
+        Self::start_by(None, config)
+    }
+
+    /// As [`Self::start`], by a clock of its own.
+    pub(crate) fn start_by(clock: Option<Clock>, config: &str) -> Self {
         let folder = TempDir::with_prefix_in("sg", "/tmp").expect("a folder in /tmp");
         let port = free_port();
         let leash = Leash::new();
         write_config(&folder, port, config);
-        let child = spawn(&folder, &leash);
+        let child = spawn(&folder, clock.as_ref(), &leash);
         let mut started = Self {
             port,
+            clock,
             child,
             leash,
             folder,
@@ -168,7 +176,7 @@ impl Supervigil {
 
     /// Starts it again, after it ended, with the same state, configuration and port.
     pub(crate) fn start_again(&mut self) {
-        self.child = spawn(&self.folder, &self.leash);
+        self.child = spawn(&self.folder, self.clock.as_ref(), &self.leash);
         self.wait_until_it_answers();
     }
 
@@ -219,7 +227,7 @@ pub(crate) fn free_port() -> u16 {
         .expect("a free port")
 }
 
-fn spawn(folder: &TempDir, leash: &Leash) -> Child {
+fn spawn(folder: &TempDir, clock: Option<&Clock>, leash: &Leash) -> Child {
     let log = fs::File::options()
         .create(true)
         .append(true)
@@ -233,6 +241,9 @@ fn spawn(folder: &TempDir, leash: &Leash) -> Child {
         .stdin(Stdio::null())
         .stdout(log.try_clone().expect("a second handle"))
         .stderr(log);
+    if let Some(clock) = clock {
+        clock.rule(&mut command);
+    }
     leash.on(&mut command).spawn().expect("supervigil starts")
 }
 

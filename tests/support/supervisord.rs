@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use super::{
+    clock::Clock,
     http::{Answer, exchange},
     leash::{Leash, end},
     wait::{PATIENCE, wait_until},
@@ -64,6 +65,8 @@ pub(crate) struct Options {
     pub(crate) inet: Option<(u16, &'static str, &'static str)>,
     /// More lines for `[supervisord]`.
     pub(crate) settings: &'static str,
+    /// The clock that it lives by, and its programs; none: the host's.
+    pub(crate) clock: Option<Clock>,
 }
 
 impl Default for Options {
@@ -72,6 +75,7 @@ impl Default for Options {
             chmod: "0700",
             inet: None,
             settings: "",
+            clock: None,
         }
     }
 }
@@ -99,7 +103,7 @@ impl Supervisord {
         let folder = TempDir::with_prefix_in("sv", "/tmp").expect("a folder in /tmp");
         write_config(folder.path(), &options, sections);
         let leash = Leash::new();
-        let child = spawn(release, folder.path(), &leash);
+        let child = spawn(release, folder.path(), &options, &leash);
         let mut started = Self {
             release,
             options,
@@ -210,7 +214,7 @@ impl Supervisord {
     /// Starts it anew with the same configuration, after ending it where it still runs.
     pub(crate) fn restart(&mut self) {
         self.stop();
-        self.child = spawn(self.release, self.folder.path(), &self.leash);
+        self.child = spawn(self.release, self.folder.path(), &self.options, &self.leash);
         self.wait_until_it_answers();
     }
 
@@ -250,7 +254,7 @@ impl Drop for Supervisord {
     }
 }
 
-fn spawn(release: Release, folder: &Path, leash: &Leash) -> Child {
+fn spawn(release: Release, folder: &Path, options: &Options, leash: &Leash) -> Child {
     let console = fs::File::create(folder.join("console")).expect("a file for its output");
     let mut command = Command::new(release.program("supervisord"));
     command
@@ -259,6 +263,9 @@ fn spawn(release: Release, folder: &Path, leash: &Leash) -> Child {
         .stdin(Stdio::null())
         .stdout(console.try_clone().expect("a second handle"))
         .stderr(console);
+    if let Some(clock) = &options.clock {
+        clock.rule(&mut command);
+    }
     leash.on(&mut command).spawn().expect("supervisord starts")
 }
 
@@ -267,6 +274,7 @@ fn write_config(folder: &Path, options: &Options, sections: &str) {
         chmod,
         inet,
         settings,
+        clock: _,
     } = options;
     let inet = inet.map_or_else(String::new, |(port, user, password)| {
         let who = if user.is_empty() {
