@@ -22,8 +22,8 @@ const STRETCHED_MAX: Duration = Duration::from_secs(60);
 /// The rest after a failed poll, unless the interval is shorter still: a supervisord that restarts is
 /// back within seconds, and one that is too busy to answer in time is left alone for a moment.
 const FAILED_AGAIN: Duration = Duration::from_secs(1);
-/// Polls whose quickest tells what a poll costs: a single slow one says more about a busy host.
-const RECENT_POLLS: usize = 3;
+/// Polls whose middle one tells what a poll costs: one or two slow ones say more about a busy host.
+const RECENT_POLLS: usize = 5;
 /// The rest before a poll that was asked for out of turn, in times of what the last one took: rare as
 /// that is, it may cost supervisord a tenth of a core.
 const NUDGED_REST: u32 = 10;
@@ -145,7 +145,10 @@ impl Recent {
         if self.0.len() > RECENT_POLLS {
             self.0.pop_front();
         }
-        self.0.iter().min().copied().unwrap_or(took)
+        let mut sorted: Vec<_> = self.0.iter().copied().collect();
+        sorted.sort_unstable();
+        let middle = sorted.len().saturating_sub(1) / 2;
+        sorted.get(middle).copied().unwrap_or(took)
     }
 }
 
@@ -243,10 +246,10 @@ mod tests {
     }
 
     #[test]
-    fn one_slow_poll_among_quick_ones_stretches_nothing() {
+    fn two_slow_polls_among_quick_ones_stretch_nothing() {
         let mut recent = Recent::default();
         let took = [90, 8, 7, 80, 9, 70, 75, 80].map(Duration::from_millis);
         let costs = took.map(|took| recent.cost_with(took).as_millis());
-        assert_eq!(costs, [90, 8, 7, 7, 7, 9, 9, 70]);
+        assert_eq!(costs, [90, 8, 8, 8, 9, 9, 70, 75]);
     }
 }

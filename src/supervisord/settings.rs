@@ -21,7 +21,7 @@ pub struct Settings {
     pub timeout: Duration,
     /// The share of a core that polling may cost it.
     pub max_load: f64,
-    /// Whether its main log is followed.
+    /// Whether its main log is read.
     pub follow_log: bool,
     /// Whether its programs' pids are watched.
     pub watch_pids: bool,

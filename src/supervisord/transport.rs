@@ -2,8 +2,7 @@
 //!
 //! Owns the deadline, the attempts and the byte cap of a call, and what supervisord's HTTP server needs
 //! (medusa, in supervisor's http.py and `medusa/`): a Content-Length with every call, never a chunk,
-//! never an empty body; and the head of a stream. How it connects is `connections`', what the bodies
-//! say is `codec`'s and `log_feed`'s.
+//! never an empty body. How it connects is `connections`', what the bodies say is `codec`'s.
 //!
 //! Invariant: a call that could change something is written to at most one connection.
 

@@ -19,6 +19,7 @@ mod fatal;
 mod forms;
 mod groups;
 mod loops;
+mod main_log;
 mod operator;
 mod restarts;
 mod retry;

@@ -37,6 +37,8 @@ pub(crate) struct Script<'a> {
     pub(crate) release: Release,
     /// Its programs.
     pub(crate) programs: &'a str,
+    /// More lines of its `[supervisord]`.
+    pub(crate) settings: &'static str,
     /// More lines of `[[supervisord]]`.
     pub(crate) supervisord: &'a str,
     /// More lines of `[alert]`.
@@ -56,6 +58,7 @@ impl Default for Script<'_> {
         Self {
             release: Release::V430,
             programs: "",
+            settings: "",
             supervisord: "",
             alert: "",
             dingtalk: "",
@@ -80,6 +83,7 @@ impl Stage {
         let sections = format!("{}{}", script.programs, on_demand(FENCE, "exit 1 0", &[]));
         let [clock, own_clock] = script.clocks.map(Option::<&Clock>::cloned);
         let options = Options {
+            settings: script.settings,
             clock,
             ..Options::default()
         };
