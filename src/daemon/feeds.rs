@@ -6,12 +6,12 @@
 use std::collections::BTreeMap;
 
 use tokio::sync::{mpsc, watch};
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use super::{event::Event, watching::Surroundings};
 use crate::{
     engine,
-    kernel::{self, Limits, Report, Targets},
+    kernel::{self, Limits, Report, Targets, WhyNot},
     model::{Batch, Feed, ProgramKey, ServerName, Told},
     supervisord::Settings,
 };
@@ -133,6 +133,13 @@ async fn pass_on(mut reports: mpsc::Receiver<Report>, voice: Voice) {
             Report::Pid { pid, program, news } => {
                 let key = ProgramKey::new(server, &program);
                 voice.say(engine::Input::PidNews { key, pid, news }).await;
+            }
+            Report::Refused {
+                why: WhyNot::TooManyFiles,
+                ..
+            } => {
+                warn!(%server, "not all of its programs' processes can be watched, as too many files are open: raise the limit of open files (LimitNOFILE= under systemd, ulimit -n) above the number of programs");
+                voice.changed(Feed::Pidfd, false).await;
             }
             Report::Refused { pid, program, why } => {
                 let program = ProgramKey::new(server, &program);

@@ -11,6 +11,10 @@ use crate::{
     supervisord::{FaultCode, LogEnd, Settings, main_log::LogPlace},
 };
 
+/// A reading that begins within a character fails, and one that begins so many bytes earlier does not. A
+/// log that is no file fails always.
+const CHARACTER_BYTES_MAX: usize = 4;
+
 /// A main log.
 #[derive(Debug)]
 pub(super) struct Log {
@@ -18,6 +22,8 @@ pub(super) struct Log {
     place: LogPlace,
     /// How much the next reading needs; none: it is not read.
     bytes: watch::Sender<Option<u32>>,
+    /// Readings in a row that supervisord could not give.
+    failures: usize,
     /// Whether it was said that there is none.
     is_missing: bool,
 }
@@ -32,6 +38,7 @@ impl Log {
             server: settings.name.clone(),
             place,
             bytes,
+            failures: 0,
             is_missing: false,
         };
         (log, receiver)
@@ -49,12 +56,16 @@ impl Log {
         };
         let reading = match text {
             Ok(text) => {
+                self.failures = 0;
                 self.note_missing(false);
                 self.place
                     .read(&text, asked)
                     .map_or(LogReading::Behind, LogReading::News)
             }
-            Err(fault) if fault.code == FaultCode::Failed => {
+            Err(fault)
+                if fault.code == FaultCode::Failed && self.failures < CHARACTER_BYTES_MAX =>
+            {
+                self.failures += 1;
                 self.place.failed(asked);
                 LogReading::None
             }
@@ -76,10 +87,65 @@ impl Log {
         if is_missing {
             warn!(
                 %server,
-                "supervisord has no main log, so that exit codes and short lives may stay unknown: set `logfile` to a file under [supervisord] in supervisord.conf"
+                "supervisord has no main log that it can read, so that exit codes and short lives may stay unknown: set `logfile` to a file under [supervisord] in supervisord.conf"
             );
         } else {
             info!(%server, "supervisord has a main log again");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::supervisord::{Endpoint, Fault};
+
+    fn log() -> Log {
+        let settings = Settings {
+            name: ServerName::new("main"),
+            endpoint: Endpoint::Unix("/nowhere".into()),
+            credentials: None,
+            poll_interval: Duration::from_secs(5),
+            timeout: Duration::from_secs(5),
+            max_load: 0.02,
+            follow_log: true,
+            watch_pids: true,
+        };
+        Log::new(&settings).0
+    }
+
+    fn failed(log: &mut Log) -> LogReading {
+        let asked = log.bytes().unwrap();
+        let fault = Fault {
+            code: FaultCode::Failed,
+            text: "FAILED: /dev/stdout".to_owned(),
+        };
+        log.read(Some(LogEnd {
+            asked,
+            text: Err(fault),
+        }))
+    }
+
+    #[test]
+    fn a_reading_that_cuts_a_character_is_made_again_a_byte_longer() {
+        let mut log = log();
+        assert_eq!(failed(&mut log), LogReading::None);
+        assert_eq!(log.bytes(), Some(1025));
+    }
+
+    #[test]
+    fn a_log_that_can_never_be_read_is_none() {
+        let mut log = log();
+        let readings = [(); 6].map(|()| failed(&mut log));
+        assert_eq!(readings[..4], [const { LogReading::None }; 4]);
+        assert_eq!(readings[4..], [const { LogReading::Unavailable }; 2]);
+        let text = LogEnd {
+            asked: 1024,
+            text: Ok(String::new()),
+        };
+        assert!(matches!(log.read(Some(text)), LogReading::News(_)));
+        assert_eq!(failed(&mut log), LogReading::None);
     }
 }

@@ -22,6 +22,8 @@ const STRETCHED_MAX: Duration = Duration::from_secs(60);
 /// The rest after a failed poll, unless the interval is shorter still: a supervisord that restarts is
 /// back within seconds, and one that is too busy to answer in time is left alone for a moment.
 const FAILED_AGAIN: Duration = Duration::from_secs(1);
+/// What a poll costs supervisord, by the time that it takes: it clears up after its answer.
+const CLEARING_UP: f64 = 1.1;
 /// Polls whose middle one tells what a poll costs: one or two slow ones say more about a busy host.
 const RECENT_POLLS: usize = 5;
 /// The rest before a poll that was asked for out of turn, in times of what the last one took: rare as
@@ -165,6 +167,7 @@ fn failure(error: &CallError) -> PollFailure {
 /// A poll costs supervisord about as much time as it takes, so that a share `max_load` of a core is
 /// kept by waiting `cost / max_load`.
 fn interval(settings: &Settings, cost: Duration) -> Duration {
+    let cost = cost.mul_f64(CLEARING_UP);
     let stretched = cost.div_f64(settings.max_load.max(f64::MIN_POSITIVE));
     settings.poll_interval.max(stretched.min(STRETCHED_MAX))
 }
@@ -199,9 +202,9 @@ mod tests {
     fn the_interval_stretches_to_keep_max_load_and_no_further_than_a_minute() {
         let cases = [
             (10, 5_000),
-            (100, 5_000),
-            (101, 5_050),
-            (500, 25_000),
+            (90, 5_000),
+            (100, 5_500),
+            (500, 27_500),
             (1_200, 60_000),
             (4_000, 60_000),
         ];

@@ -27,6 +27,9 @@ use crate::{
     supervisord::{Client, Look, Settings},
 };
 
+/// What a look may count for: one that takes longer has waited for something else.
+const LOOK_COST_MAX: Duration = Duration::from_millis(250);
+
 /// What watching works with.
 #[derive(Debug, Clone)]
 pub struct Surroundings {
@@ -134,7 +137,11 @@ impl Watching {
 
     /// A look is over: what it means to the engine.
     pub fn looked(&mut self, look: LookDone) -> Input {
-        self.budget.spend(look.took, self.around.clock.now());
+        // One that failed says nothing of what it cost.
+        if look.outcome.is_some() {
+            let cost = look.took.min(LOOK_COST_MAX);
+            self.budget.spend(cost, self.around.clock.now());
+        }
         let outcome = look.outcome.map(|look| Looked {
             supervisord: look.supervisord,
             programs: look.programs,

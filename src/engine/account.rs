@@ -38,8 +38,10 @@ pub(super) struct Account {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Told {
     pub event: ProgramEvent,
-    /// When it was heard, or the look began that it came with.
+    /// When it was certain at the latest: when it was heard, or the look began that it came with.
     pub at: Moment,
+    /// When it was heard.
+    pub heard: Moment,
     /// When supervisord wrote it, by its own clock; listeners are not told.
     pub written: Option<DateTime>,
 }

@@ -260,7 +260,7 @@ impl<'a> Course<'a> {
             };
             self.end(to, cause, None, expected, told);
         }
-        let rested = self.end.map(|end| told.at.since(end.at));
+        let rested = self.end.map(|end| rest_between(&end, told));
         let about = Circumstances {
             settled: rested.map_or(self.about.settled, |rested| rested >= SETTLED_AFTER),
             ..self.about
@@ -352,7 +352,7 @@ impl<'a> Course<'a> {
     fn step(&self, to: ProcessState, cause: Cause, told: &Told) -> Step {
         Step {
             seen_by: SeenBy::Log,
-            noticed: Some(told.at),
+            noticed: Some(told.heard),
             ..Step::new(self.state, to, self.pid, cause)
         }
     }
@@ -363,4 +363,12 @@ impl<'a> Course<'a> {
         let age = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
         self.later.now.saturating_sub(age)
     }
+}
+
+/// How long a program rested between its end and its next start.
+fn rest_between(end: &Told, start: &Told) -> Duration {
+    let written = end.written.zip(start.written);
+    let written = written.map(|(end, start)| start.duration_since(end));
+    let written = written.and_then(|rest| Duration::try_from(rest).ok());
+    written.unwrap_or_else(|| start.at.since(end.at))
 }

@@ -9,7 +9,11 @@ mod inputs;
 mod leaving;
 mod polling;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 
@@ -18,7 +22,7 @@ use super::{
     gate::Gate, incident, program::Program, silence::Silence, step::Step, view,
 };
 use crate::model::{
-    Cause, Identity, IncidentId, Moment, NoticeReason, Process, ProcessState, ProgramKey,
+    Cause, Feed, Identity, IncidentId, Moment, NoticeReason, Process, ProcessState, ProgramKey,
     ProgramName, Record, Saved, SeenBy, ServerName, ServerRecord,
 };
 
@@ -34,6 +38,8 @@ pub(super) struct Server {
     pub programs: BTreeMap<ProgramName, Program>,
     pub gate: Gate,
     pub feeds: Feeds,
+    /// Names that programs of several groups bear.
+    namesakes: BTreeSet<Arc<str>>,
     /// Changes in a row that the feeds owed and did not tell.
     lapses: u32,
     /// When the main log was read last.
@@ -81,6 +87,7 @@ impl Server {
             programs,
             gate: Gate::restored(&records, now),
             feeds: Feeds::default(),
+            namesakes: BTreeSet::new(),
             lapses: 0,
             log_read_at: None,
             asked_at: None,
@@ -118,7 +125,13 @@ impl Server {
                 self.gate.went_fatal(name, programs, context.now);
             }
             if step.died {
-                let latency = detection_latency(step, &program.process, context.now);
+                let is_pushed = match step.seen_by {
+                    SeenBy::Pidfd => true,
+                    SeenBy::Log => self.feeds.teller() == Some(Feed::Listener),
+                    SeenBy::Poll => false,
+                };
+                let noticed = step.noticed.filter(|_| is_pushed);
+                let latency = detection_latency(noticed, &program.process, context.now);
                 context.effects.push(Effect::Detected {
                     seen_by: step.seen_by,
                     latency,
@@ -271,14 +284,12 @@ impl Server {
     }
 }
 
-/// From a death to its being known: exactly from where a feed noticed it, else to the second, by
+/// From a death to its being known: exactly where a feed told it as it happened, else to the second, by
 /// supervisord's clock.
-fn detection_latency(step: &Step, process: &Process, now: Moment) -> Duration {
-    match step.noticed {
-        Some(noticed) if step.seen_by != SeenBy::Poll => now.since(noticed),
-        Some(_) | None => {
-            let seconds = process.now.saturating_sub(process.stop);
-            Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
-        }
-    }
+fn detection_latency(noticed: Option<Moment>, process: &Process, now: Moment) -> Duration {
+    let by_its_clock = || {
+        let seconds = process.now.saturating_sub(process.stop);
+        Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
+    };
+    noticed.map_or_else(by_its_clock, |noticed| now.since(noticed))
 }

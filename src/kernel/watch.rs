@@ -33,7 +33,7 @@ pub struct Target {
 /// What the feed has to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Report {
-    /// Processes are watched.
+    /// Processes are watched; after the limit of open files, all of them again.
     Up,
     /// Nothing can be watched.
     Down(WhyNot),
@@ -222,6 +222,9 @@ impl Feed {
                     }
                 }
             }
+        }
+        if was_full && !self.is_full {
+            self.say(Report::Up).await?;
         }
         Ok(())
     }

@@ -113,8 +113,11 @@ impl Scenario {
             ["feeds", feeds @ ..] => {
                 let delay = |feed| feeds.contains(&feed).then_some(1);
                 let delays = ["pidfd", "listener"].map(delay);
-                let log = feeds.contains(&"log");
-                self.rig.feeds = Some(Feeds::new(log, delays, (2, 3), 1));
+                let log_is_mute = feeds.contains(&"mute_log");
+                let log = log_is_mute || feeds.contains(&"log");
+                let mut feeds = Feeds::new(log, delays, (2, 3), 1);
+                feeds.log_is_mute = log_is_mute;
+                self.rig.feeds = Some(feeds);
             }
             _ => panic!("no such declaration: {words:?}"),
         }

@@ -58,10 +58,13 @@ impl Story {
                 format!("{key}: attempt ended: {}", outcome.name())
             }
             Effect::StartWaits { key, why } => format!("{key}: start waits: {}", why.name()),
+            Effect::FeedJudged { feed, is_mute, .. } => {
+                let what = if *is_mute { "is mute" } else { "tells again" };
+                format!("the feed {} {what}", feed.name())
+            }
             Effect::ReadLog { .. }
             | Effect::Look { .. }
             | Effect::PollNow { .. }
-            | Effect::FeedJudged { .. }
             | Effect::Detected { .. }
             | Effect::Record(_) => return None,
         })

@@ -74,7 +74,6 @@ impl Program {
         match evidence::weigh(earlier, later, &mut self.account, about, terms) {
             Finding::Stale => {
                 self.held = None;
-                self.looks.hinted(now);
                 None
             }
             Finding::Wait => {

@@ -21,8 +21,8 @@ use crate::{
 /// Programs that are looked at in one call: an answer about so many takes supervisord some
 /// milliseconds.
 const LOOKS_MAX: usize = 32;
-/// How long a look that shows a change may wait for what the feeds owe. supervisord hands a line of
-/// its log on within a second where nothing else wakes it; polls come at an interval of up to an hour.
+/// How long a look that shows a change may wait for what the feeds owe: a listener's event comes within
+/// a second where nothing else wakes supervisord, a longer reading of its log with the next look.
 const PATIENCE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(10));
 /// How often the main log is read where nothing else says when: it costs supervisord about a millisecond.
 const LOG_EVERY: Duration = Duration::from_secs(1);
@@ -83,7 +83,13 @@ impl Server {
                     self.tells_again(feed, context);
                 }
                 let (event, (at, written)) = (*event, when);
-                let told = Told { event, at, written };
+                let heard = context.now;
+                let told = Told {
+                    event,
+                    at,
+                    heard,
+                    written,
+                };
                 self.told_of(feed, group.as_deref(), name, told, context);
             }
             Telling::GroupsChanged | Telling::Started => self.poll_now(context),
@@ -143,6 +149,11 @@ impl Server {
         }
     }
 
+    /// Whether what is told of a program can be known to be about it: the main log names no group.
+    pub(super) fn has_account_of(&self, name: &ProgramName) -> bool {
+        self.feeds.teller() != Some(Feed::Log) || !self.namesakes.contains(&name.name)
+    }
+
     /// A feed came up or went down.
     pub(super) fn feed_changed(&mut self, feed: Feed, is_up: bool, context: &mut Context<'_>) {
         self.lapses = 0;
@@ -172,7 +183,10 @@ impl Server {
     }
 
     fn tells_again(&mut self, feed: Feed, context: &mut Context<'_>) {
-        self.lapses = 0;
+        // Another one that tells does not make up for what the teller owes.
+        if self.feeds.teller() == Some(feed) {
+            self.lapses = 0;
+        }
         self.judge_feed(feed, false, context);
     }
 
@@ -186,6 +200,7 @@ impl Server {
 
     fn judge_feed(&mut self, feed: Feed, is_mute: bool, context: &mut Context<'_>) {
         if self.feeds.set_mute(feed, is_mute) {
+            self.lapses = 0;
             self.lose_account();
             context.effects.push(Effect::FeedJudged {
                 server: self.settings.name.clone(),
@@ -222,7 +237,7 @@ impl Server {
                     begun,
                     same_supervisord: true,
                     is_poll: false,
-                    has_log,
+                    has_log: has_log && self.has_account_of(&name),
                 };
                 let known = self.programs.get(&name);
                 let had_life = known.is_some_and(|program| program.process.start != 0);
@@ -249,6 +264,7 @@ impl Server {
     ) -> Option<bool> {
         let begun = look.begun;
         let (patience, poll_interval) = (self.patience(), self.settings.poll_interval);
+        let has_account = self.has_account_of(name);
         let program = self.programs.get_mut(name)?;
         let seen = program.observe(look, patience, context.now);
         // By then nothing is on its way any more of what was before.
@@ -256,10 +272,16 @@ impl Server {
             && begun.since(program.changed_at) >= patience
             && seen.as_ref().is_some_and(|seen| seen.steps.is_empty());
         let teller_since = self.feeds.teller_since();
-        if is_quiet && teller_since.is_some_and(|since| begun.since(since) >= patience) {
+        if is_quiet
+            && has_account
+            && teller_since.is_some_and(|since| begun.since(since) >= patience)
+        {
             program.account.synced = true;
         }
-        program.plan_look(context.now, poll_interval);
+        // What an overtaken look brought may be a hint.
+        if seen.is_some() || !program.looks.is_due(context.now) {
+            program.plan_look(context.now, poll_interval);
+        }
         let seen = seen?;
         self.follow(name, &seen.steps, context);
         if seen.lapsed {

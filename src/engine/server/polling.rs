@@ -1,5 +1,7 @@
 //! What a poll of all programs means.
 
+use std::{collections::BTreeSet, sync::Arc};
+
 use super::Server;
 use crate::{
     engine::{
@@ -41,6 +43,7 @@ impl Server {
             .is_none_or(|known| known.pid == snapshot.identity.pid);
         let has_log = self.read_log(log, begun, context);
         self.remove_missing(&snapshot, begun, context);
+        self.namesakes = namesakes(&snapshot);
         let poll = Polled {
             begun,
             same,
@@ -73,7 +76,7 @@ impl Server {
                     begun: poll.begun,
                     same_supervisord: poll.same,
                     is_poll: true,
-                    has_log: poll.has_log,
+                    has_log: poll.has_log && self.has_account_of(&name),
                 };
                 let is_anew = self.look_at(&name, look, context);
                 let is_anew = is_anew.map(|is_anew| is_anew || was_anew);
@@ -83,7 +86,7 @@ impl Server {
             } else {
                 let mut program = Program::first_seen(process, poll.begun, context.now);
                 program.baseline = baseline;
-                program.account.synced = poll.has_log;
+                program.account.synced = poll.has_log && self.has_account_of(&name);
                 program.plan_look(context.now, self.settings.poll_interval);
                 self.programs.insert(name, program);
             }
@@ -104,4 +107,13 @@ impl Server {
             self.save(context);
         }
     }
+}
+
+fn namesakes(snapshot: &Snapshot) -> BTreeSet<Arc<str>> {
+    let mut names = BTreeSet::new();
+    let all = snapshot.processes.iter();
+    let all = all.map(|process| &process.program.name);
+    all.filter(|name| !names.insert(Arc::clone(name)))
+        .cloned()
+        .collect()
 }

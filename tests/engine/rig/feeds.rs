@@ -19,6 +19,8 @@ use crate::supervisord::{Fault, Word};
 pub(crate) struct Feeds {
     /// The main log, which is read with each poll and look; none: it is not.
     pub(crate) log: Option<Log>,
+    /// Whether nothing is ever written to it.
+    pub(crate) log_is_mute: bool,
     /// The longest delays; none: there is no such feed.
     pub(crate) pidfd: Option<u64>,
     pub(crate) listener: Option<u64>,
@@ -48,6 +50,7 @@ impl Feeds {
         let [pidfd, listener] = delays;
         Self {
             log: log.then(Log::default),
+            log_is_mute: false,
             pidfd,
             listener,
             looks,
@@ -142,7 +145,8 @@ impl Rig {
         match word {
             Word::Streams(is_up) => self.streams(is_up),
             Word::Log(name, event) => {
-                if let Some(log) = &mut feeds.log {
+                let is_mute = feeds.log_is_mute;
+                if let Some(log) = feeds.log.as_mut().filter(|_| !is_mute) {
                     let telling = Telling::Program {
                         group: None,
                         name: name.name,
