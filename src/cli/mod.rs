@@ -64,8 +64,8 @@ enum Command {
     Watch,
     /// Hand supervisord's events to the running daemon (supervisord starts it, as an event listener)
     Listen {
-        /// Whose events they are: the name of a [[supervisord]] [default: the only one, else the one
-        /// whose url is that of the supervisord that starts it]
+        /// Whose events they are, by the name of a supervisord in the configuration [default: the only
+        /// one, else the one whose url is that of the supervisord that starts it]
         #[arg(long, value_name = "NAME")]
         server: Option<String>,
     },

@@ -80,7 +80,7 @@ pub enum Input {
         /// The lines, oldest first.
         lines: Vec<String>,
     },
-    /// The time that [`Engine::next_wake`] gave has come.
+    /// The time that [`super::Engine::next_wake`] gave has come.
     Woken,
 }
 
