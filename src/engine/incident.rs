@@ -11,7 +11,7 @@
 //! | open | not configured any more, or at rest and not expected to be up any more | closed: removed |
 //! | open | anything else | goes on |
 //!
-//! Each change makes one notice, in the same batch of records. The exception is what was down at the
+//! Each change makes one notice, in the same batch of records, and so does a reminder. The exception is what was down at the
 //! first look ever: one digest tells of all of it.
 
 use std::{
@@ -94,6 +94,15 @@ fn lasting(kind: Kind, alert: &AlertSettings) -> Duration {
 /// Writes down the incidents that changed and tells people what they are to be told: one notice for an
 /// incident at a time, the first reason for it.
 pub(super) fn tell(programs: &mut BTreeMap<ProgramName, Program>, context: &mut Context<'_>) {
+    let mut told: BTreeSet<ProgramKey> = BTreeSet::new();
+    let mut tell = std::mem::take(&mut context.tell);
+    tell.retain(|(key, _)| told.insert(key.clone()));
+    for (key, reason) in &tell {
+        let program = programs.get_mut(&key.program);
+        if let Some(incident) = program.and_then(|program| program.incident.as_mut()) {
+            incident.tell(*reason, context.now.wall);
+        }
+    }
     for program in programs.values_mut() {
         if let Some(incident) = program.unsaved_incident() {
             context
@@ -101,14 +110,23 @@ pub(super) fn tell(programs: &mut BTreeMap<ProgramName, Program>, context: &mut 
                 .push(Effect::Record(Record::Incident(incident)));
         }
     }
-    let mut told: BTreeSet<ProgramKey> = BTreeSet::new();
-    for (key, reason) in std::mem::take(&mut context.tell) {
+    for (key, reason) in tell {
         let program = programs.get(&key.program);
-        if let Some(incident) = program.and_then(|program| program.incident.clone())
-            && told.insert(key)
-        {
+        if let Some(incident) = program.and_then(|program| program.incident.clone()) {
             context.notice(reason, vec![incident]);
         }
+    }
+    for program in programs.values_mut() {
+        program.plan_reminder(context);
+    }
+}
+
+/// Reminds people of an incident that goes on, unless there is something new to tell of it, or the
+/// program runs and it may be over.
+pub(super) fn remind(key: &ProgramKey, program: &mut Program, context: &mut Context<'_>) {
+    program.plan_reminder(context);
+    if program.reminder.is_due(context.now) && !program.may_have_recovered() {
+        context.tell.push((key.clone(), NoticeReason::Reminder));
     }
 }
 
@@ -179,6 +197,8 @@ fn open(
         log_tail: Vec::new(),
         runbook: rule.and_then(|rule| rule.runbook.clone()),
         at_mobiles: rule.map(|rule| rule.at_mobiles.clone()).unwrap_or_default(),
+        told_at: None,
+        reminders: 0,
     };
     context.effects.push(Effect::ReadLog {
         key: key.clone(),
@@ -268,12 +288,23 @@ pub(super) fn unreachable(server: &ServerName, error: &str, context: &mut Contex
         log_tail: Vec::new(),
         runbook: None,
         at_mobiles: Vec::new(),
+        told_at: Some(context.now.wall),
+        reminders: 0,
     };
     context
         .effects
         .push(Effect::Record(Record::Incident(incident.clone())));
     context.notice(NoticeReason::Opened, vec![incident.clone()]);
     incident
+}
+
+/// Reminds people of an incident about a supervisord that still does not answer.
+pub(super) fn remind_of_silence(incident: &mut Incident, context: &mut Context<'_>) {
+    incident.tell(NoticeReason::Reminder, context.now.wall);
+    context
+        .effects
+        .push(Effect::Record(Record::Incident(incident.clone())));
+    context.notice(NoticeReason::Reminder, vec![incident.clone()]);
 }
 
 impl Context<'_> {

@@ -13,6 +13,7 @@
 //! | `looks` | when a program is looked at by itself |
 //! | `program` | what is remembered of a program, and whether something is wrong with it |
 //! | `incident` | when an incident opens, escalates and closes |
+//! | `reminder` | when people are reminded of an incident |
 //! | `retry`, `backoff` | when a program is started, and what came of it |
 //! | `attempts` | the same for all programs of a supervisord at once |
 //! | `outcome` | what can come of a start, and why one may wait |
@@ -40,6 +41,7 @@ mod input;
 mod looks;
 mod outcome;
 mod program;
+mod reminder;
 mod retry;
 mod rules;
 mod server;

@@ -19,9 +19,10 @@ use cycles::Cycles;
 pub(super) use observing::{Held, Look};
 
 use super::{
-    AlertSettings,
+    AlertSettings, Context,
     account::Account,
     looks::{Looks, Pace},
+    reminder::Reminder,
     retry::Retry,
     step::Step,
     tracker, view,
@@ -44,6 +45,7 @@ pub(super) struct Program {
     pub state_since: Timestamp,
     pub counters: Counters,
     pub incident: Option<Incident>,
+    pub reminder: Reminder,
     pub retry: Retry,
     /// How its last life ended, as far as supervisord shows it at present.
     pub exit: Option<Exit>,
@@ -131,6 +133,7 @@ impl Program {
             state_since,
             counters: Counters::default(),
             incident: None,
+            reminder: Reminder::default(),
             retry: Retry::default(),
             trouble: None,
             crash: None,
@@ -163,6 +166,21 @@ impl Program {
         } else {
             self.looks.rest();
         }
+    }
+
+    /// Whether it runs, with an incident that is over when that lasts.
+    pub(super) fn may_have_recovered(&self) -> bool {
+        let comes_and_goes = |kind| matches!(kind, Kind::CrashLoop | Kind::Flapping);
+        let incident = self.incident.as_ref();
+        let stays_down = incident.is_some_and(|incident| !comes_and_goes(incident.kind));
+        stays_down && self.process.state == ProcessState::Running
+    }
+
+    /// Plans the next reminder of its incident.
+    pub(super) fn plan_reminder(&mut self, context: &Context<'_>) {
+        let waits = &context.settings.alert.reminders;
+        self.reminder
+            .plan(self.incident.as_ref(), waits, context.now);
     }
 
     fn pace(&self) -> Pace {

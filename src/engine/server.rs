@@ -22,8 +22,8 @@ use super::{
     gate::Gate, incident, program::Program, silence::Silence, step::Step, view,
 };
 use crate::model::{
-    Cause, Feed, Identity, IncidentId, Moment, NoticeReason, Process, ProcessState, ProgramKey,
-    ProgramName, Record, Saved, SeenBy, ServerName, ServerRecord,
+    Cause, Feed, Identity, Incident, IncidentId, Moment, NoticeReason, Process, ProcessState,
+    ProgramKey, ProgramName, Record, Saved, SeenBy, ServerName, ServerRecord,
 };
 
 /// One supervisord and its programs.
@@ -168,8 +168,15 @@ impl Server {
             }
         }
         attempts::decide(&self.settings, &mut self.programs, &mut self.gate, context);
+        for (program_name, program) in &mut self.programs {
+            incident::remind(&ProgramKey::new(&name, program_name), program, context);
+        }
+        let digest = self.digest(context);
         incident::tell(&mut self.programs, context);
-        self.tell_baseline(context);
+        if let Some(down) = digest {
+            context.notice(NoticeReason::Digest, down);
+            self.save(context);
+        }
         for (program_name, program) in &mut self.programs {
             let key = ProgramKey::new(&name, program_name);
             if let Some(record) = program.unsaved(&key) {
@@ -180,28 +187,27 @@ impl Server {
         }
     }
 
-    /// Tells in one digest what was down at the first look ever, as soon as all of it is decided.
-    fn tell_baseline(&mut self, context: &mut Context<'_>) {
+    /// What was down at the first look ever, to be told in one digest as soon as all of it is decided;
+    /// none before that and after it.
+    fn digest(&mut self, context: &Context<'_>) -> Option<Vec<Incident>> {
         let undecided = self.programs.values().any(|program| {
             program.baseline == Some((program.process.start, program.process.stop))
                 && program.is_undecided()
         });
         if self.known || undecided {
-            return;
-        }
-        let incidents = self
-            .programs
-            .values()
-            .filter_map(|program| program.incident.clone());
-        let down: Vec<_> = incidents.filter(|incident| incident.baseline).collect();
-        if !down.is_empty() {
-            context.notice(NoticeReason::Digest, down);
-        }
-        for program in self.programs.values_mut() {
-            program.baseline = None;
+            return None;
         }
         self.known = true;
-        self.save(context);
+        let mut down = Vec::new();
+        for program in self.programs.values_mut() {
+            program.baseline = None;
+            let incident = program.incident.as_mut();
+            if let Some(incident) = incident.filter(|incident| incident.baseline) {
+                incident.tell(NoticeReason::Digest, context.now.wall);
+                down.push(incident.clone());
+            }
+        }
+        Some(down)
     }
 
     pub(super) fn poll_failed(&mut self, failure: PollFailure, context: &mut Context<'_>) {
@@ -265,7 +271,11 @@ impl Server {
     pub(super) fn next_wake(&self, settings: &Settings) -> Option<Moment> {
         if self.gate.reachable {
             let programs = self.programs.values();
-            let wakes = programs.filter_map(|program| program.retry.wake());
+            let wakes = programs.flat_map(|program| {
+                let reminder = program.reminder.due();
+                let reminder = reminder.filter(|_| !program.may_have_recovered());
+                program.retry.wake().into_iter().chain(reminder)
+            });
             let wakes = wakes.chain(self.looks_wake());
             wakes.min_by_key(|moment| moment.monotonic)
         } else if self.must_answer() {

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{Context, PollFailure, incident};
+use super::{Context, PollFailure, incident, reminder::Reminder};
 use crate::model::{Incident, Moment, Outcome, ServerName};
 
 /// How long a supervisord may be shutting down. It ends its programs together, each within its
@@ -21,6 +21,7 @@ pub(super) struct Silence {
     /// Why the last poll failed; none when it did not.
     pub error: Option<String>,
     pub incident: Option<Incident>,
+    reminder: Reminder,
     failures: u32,
     since: Option<Moment>,
     leaving_since: Option<Moment>,
@@ -60,15 +61,29 @@ impl Silence {
     /// Opens the incident when it is due.
     pub(super) fn judge(&mut self, server: &ServerName, context: &mut Context<'_>) {
         let due = self.due(context.settings.alert.unreachable_after);
-        if due.is_some_and(|due| context.now.monotonic >= due.monotonic) {
+        let is_due = due.is_some_and(|due| context.now.monotonic >= due.monotonic);
+        if self.incident.is_none() && is_due {
             let error = self.error.as_deref().unwrap_or_default();
             self.incident = Some(incident::unreachable(server, error, context));
         }
+        if let Some(incident) = self
+            .incident
+            .as_mut()
+            .filter(|_| self.reminder.is_due(context.now))
+        {
+            incident::remind_of_silence(incident, context);
+        }
+        let waits = &context.settings.alert.reminders;
+        self.reminder
+            .plan(self.incident.as_ref(), waits, context.now);
     }
 
-    /// When the silence becomes an incident; none: there is none, or it is one.
+    /// When the silence becomes an incident, or people are reminded of that.
     pub(super) fn due(&self, unreachable_after: Duration) -> Option<Moment> {
-        if self.incident.is_some() || self.failures < FAILURES_LEAST {
+        if self.incident.is_some() {
+            return self.reminder.due();
+        }
+        if self.failures < FAILURES_LEAST {
             return None;
         }
         let silent = self.since.map(|since| since.after(unreachable_after));

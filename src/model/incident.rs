@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Exit, ProcessState, ProgramKey, ProgramName, ServerName,
+    Exit, NoticeReason, ProcessState, ProgramKey, ProgramName, ServerName,
     transition::{millis, optional_millis, stored_exit},
 };
 
@@ -215,9 +215,27 @@ pub struct Incident {
     pub runbook: Option<String>,
     /// Whom the configuration wants mentioned for this program, beside the channel's own.
     pub at_mobiles: Vec<String>,
+    /// When people were told of it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_at: Option<Timestamp>,
+    /// How often they were reminded of it since it was opened or became worse.
+    #[serde(default)]
+    pub reminders: u32,
 }
 
 impl Incident {
+    /// People are told of it.
+    pub fn tell(&mut self, reason: NoticeReason, now: Timestamp) {
+        self.told_at = Some(now);
+        self.reminders = match reason {
+            NoticeReason::Reminder => self.reminders.saturating_add(1),
+            NoticeReason::Opened
+            | NoticeReason::Escalated
+            | NoticeReason::Closed
+            | NoticeReason::Digest => 0,
+        };
+    }
+
     /// Whether it is still going on.
     pub fn is_open(&self) -> bool {
         self.closed_at.is_none()

@@ -111,6 +111,8 @@ fn incident(now: Moment, number: u8, kind: Kind, severity: Severity) -> Incident
         log_tail: vec![DISCLAIMER.to_owned()],
         runbook: None,
         at_mobiles: Vec::new(),
+        told_at: None,
+        reminders: 0,
     }
 }
 

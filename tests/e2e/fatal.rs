@@ -106,6 +106,26 @@ fn is_as_documented(incident: &Value) {
     }
 }
 
+/// The waits grow, so that few messages come in a long night; a restart of supervigil begins nothing anew.
+#[test]
+fn what_stays_down_is_reminded_of_over_a_restart() {
+    let mut stage = Stage::set(Script {
+        programs: &on_demand("app", "exit 3 0", &[]),
+        alert: "reminders = [\"2s\", \"1h\"]",
+        ..Script::default()
+    });
+    stage.start("app");
+    stage.dingtalk.wait_until_shown("FATAL: app");
+    let reminder = stage.dingtalk.wait_until_shown("Reminder · FATAL: app");
+    assert!(reminder.contains("Still so, after"), "{reminder}");
+    assert!(stage.supervigil.terminate().0.success());
+    stage.supervigil.start_again();
+    stage.wait_until_ready();
+    stage.fence();
+    assert_eq!(stage.shown_with("Reminder · FATAL: app"), 1);
+    assert_eq!(stage.incidents().len(), 1);
+}
+
 fn a_missing_binary_is_told_with_its_reason(release: Release) {
     let folder = tempfile::tempdir().expect("a folder");
     let stage = Stage::set(Script {

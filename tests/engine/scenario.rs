@@ -167,6 +167,10 @@ impl Scenario {
                 let (_, value) = option.split_once('=').unwrap();
                 settings.alert.resolve_after = duration(value);
             }
+            ["setting", option] if option.starts_with("reminders=") => {
+                let waits = option.trim_start_matches("reminders=").split(',');
+                settings.alert.reminders = waits.map(duration).collect();
+            }
             ["setting", "must_answer=false"] => settings.servers[0].must_answer = false,
             ["rule", pattern, options @ ..] => settings.programs.insert(0, rule(pattern, options)),
             _ => panic!("no such setting: {words:?}"),

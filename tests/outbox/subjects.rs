@@ -60,6 +60,8 @@ pub(crate) fn notice(name: &str, reason: NoticeReason, serial: usize, time: Time
         log_tail: Vec::new(),
         runbook: None,
         at_mobiles: Vec::new(),
+        told_at: None,
+        reminders: 0,
     };
     Notice {
         id: NoticeId(format!("{serial:05}-{name}-{}", reason.name())),

@@ -237,6 +237,8 @@ fn fatal() -> Incident {
         log_tail: vec!["java.lang.OutOfMemoryError: <b>heap</b>".to_owned()],
         runbook: Some("https://wiki/es".to_owned()),
         at_mobiles: Vec::new(),
+        told_at: None,
+        reminders: 0,
     }
 }
 

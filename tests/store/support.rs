@@ -100,6 +100,8 @@ pub(crate) fn incident(id: &str, opened: i64) -> Incident {
         log_tail: vec!["Ende: \u{1f4a5} \"so\"\\".to_owned(), String::new()],
         runbook: Some("https://wiki/es".to_owned()),
         at_mobiles: vec!["13800000000".to_owned()],
+        told_at: None,
+        reminders: 0,
     }
 }
 

@@ -53,6 +53,8 @@ fn fatal(name: &str) -> Incident {
         ],
         runbook: Some("https://wiki/es_(prod)".to_owned()),
         at_mobiles: vec!["13800000000".to_owned()],
+        told_at: None,
+        reminders: 0,
     }
 }
 
