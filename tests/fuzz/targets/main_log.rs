@@ -12,11 +12,11 @@ use supervigil::{
 const BEFORE_TEXT: usize = 29;
 
 fn check(line: &str) {
-    let Some(telling) = read_line(line) else {
+    let Some(told) = read_line(line) else {
         return;
     };
     assert!(line.is_char_boundary(BEFORE_TEXT));
-    if let Telling::Program { group, name, .. } = telling {
+    if let Telling::Program { group, name, .. } = told.telling {
         assert!(group.is_none() && !name.is_empty());
         assert!(line.contains(&*name) || line.contains("\\x"), "{name}");
     }
