@@ -141,6 +141,13 @@ impl<'a> Course<'a> {
         rests && (self.state == later.state || moves_on || !lived(later))
     }
 
+    /// Whether the last end may have been in BACKOFF or in EXITED, which the next start will tell.
+    pub(super) fn is_end_open(&self) -> bool {
+        let last = self.steps.last();
+        let failed = last.is_some_and(|step| step.died && step.to == ProcessState::Backoff);
+        failed && self.end.is_some_and(|end| end.written.is_some())
+    }
+
     /// Where it has led to by an end, as a look would have shown it (process.py); none where it has not.
     pub(super) fn rest(&self) -> Option<Process> {
         let end = self.steps.last().filter(|step| step.died)?;

@@ -9,6 +9,7 @@
 //! |---|---|---|
 //! | made anew | any | that, with what was told of the end |
 //! | a process alive whose end was told | any | the look is older |
+//! | was waited for in vain | tells of what came after it began | the look is older |
 //! | the same process alive | tells of its end | that is forgotten: the look disproves it |
 //! | another process alive | tells of its start | the account's steps up to there |
 //! | another process alive | tells of ends, not yet of its start | the ends, and the look waits |
@@ -95,6 +96,11 @@ pub(super) fn weigh(
     if !account.synced {
         return by_look_alone(earlier, later, account, about, terms);
     }
+    if !terms.may_wait && !terms.has_log && told_before(account, terms.begun) < account.told().len()
+    {
+        // It was overtaken: a newer look shows what was told since.
+        return Finding::Stale;
+    }
     let confirmed = if terms.may_wait && !terms.has_log {
         confirmed(earlier, later, account, about, terms)
     } else {
@@ -129,7 +135,8 @@ fn ends_before(
         !step.died || (is_named && !account.is_buried(step.pid, terms.now))
     };
     let ended = |course: &Course<'_>| {
-        !course.contradicts && course.rest().is_some() && course.steps.iter().all(is_before)
+        let is_sure = !course.contradicts && !course.is_end_open();
+        is_sure && course.rest().is_some() && course.steps.iter().all(is_before)
     };
     let (count, course) = (1..=all)
         .rev()
