@@ -76,9 +76,11 @@ pub(super) fn decide(
             program.retry.stand_down();
         }
         let next = settings.map(|settings| plan_of(&program.retry, settings, gate, context.now));
+        let runs = program.may_have_recovered();
         if let Some(incident) = &mut program.incident {
             incident.attempts = program.retry.record.attempts;
-            incident.next = next.unwrap_or(Next::Nothing);
+            let idle = if runs { Next::Runs } else { Next::Nothing };
+            incident.next = next.unwrap_or(idle);
         }
     }
 }

@@ -193,6 +193,8 @@ impl Language {
                 )
             }
             (Self::Zh, Next::Suspended) => "supervisord 正在关闭，不会启动".to_owned(),
+            (Self::Zh, Next::Runs) => "已重新运行，观察中".to_owned(),
+            (Self::En, Next::Runs) => "runs again, not for long yet".to_owned(),
             (Self::En, Next::Suspended) => "supervisord is shutting down, no start".to_owned(),
         }
     }

@@ -159,6 +159,8 @@ pub enum Next {
     },
     /// supervisord is shutting down.
     Suspended,
+    /// It runs again; the incident is over when that lasts.
+    Runs,
 }
 
 /// How often a program was started again after it had died, lately.
@@ -254,7 +256,7 @@ impl Incident {
             Next::Attempt { at, .. } => Some(*at),
             Next::Probe { at, .. } | Next::NeedsHuman { at, .. } => *at,
             Next::HostGuard { until, .. } => Some(*until),
-            Next::Nothing | Next::Starting { .. } | Next::Suspended => None,
+            Next::Nothing | Next::Starting { .. } | Next::Suspended | Next::Runs => None,
         }
     }
 

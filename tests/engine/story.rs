@@ -150,6 +150,7 @@ fn state(incident: &Incident) -> String {
             )
         }
         Next::Suspended => ", next: suspended".to_owned(),
+        Next::Runs => ", next: runs".to_owned(),
     };
     format!("{}, attempts {}{next}", about(incident), incident.attempts)
 }

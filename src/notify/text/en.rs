@@ -185,6 +185,7 @@ impl Words for En {
                 clock.brief(*until)
             ),
             Next::Suspended => "supervisord is shutting down; supervigil starts nothing".to_owned(),
+            Next::Runs => "it runs again; it is told as recovered when that has lasted".to_owned(),
         })
     }
 

@@ -208,6 +208,13 @@ fn single_cases() -> Vec<(&'static str, Notice)> {
             "down before",
             notice(NoticeReason::Digest, 0, vec![baseline]),
         ),
+        (
+            "runs again",
+            opened(Incident {
+                next: Next::Runs,
+                ..a()
+            }),
+        ),
         ("reminder", notice(NoticeReason::Reminder, 7200, vec![a()])),
         (
             "recovered",

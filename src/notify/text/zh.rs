@@ -185,6 +185,7 @@ impl Words for Zh {
                 clock.brief(*until)
             ),
             Next::Suspended => "supervisord 正在关闭，supervigil 不启动任何程序".to_owned(),
+            Next::Runs => "它已重新运行；稳定一段时间后会通知恢复".to_owned(),
         })
     }
 
