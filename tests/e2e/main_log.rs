@@ -71,8 +71,9 @@ fn dying(release: Release, settings: &'static str) -> Stage {
     stage
 }
 
-/// Kills the program, waits until that is told as the kernel knows it, and until it is seen running again.
-/// Whether it was a crash is told by the log, or by a look that comes before the next life.
+/// Kills the program, waits until that is told, and until it is seen running again. Without the log,
+/// whether it was a crash is told by a look that comes before the next life, and how it ended by the
+/// kernel, where that had the time to watch it; what neither knows is not guessed.
 fn die(stage: &Stage) {
     let pid = stage.supervisord.pid_of("web").expect("a known program");
     stage.kill("web", Signal::KILL);
@@ -80,7 +81,7 @@ fn die(stage: &Stage) {
         ends(stage).into_iter().find(|end| end["pid"] == pid)
     });
     let killed = json!({"signal": "SIGKILL", "core_dumped": false});
-    assert_eq!(end["exit"], killed, "{end}");
+    assert!(end["exit"] == killed || end["exit"].is_null(), "{end}");
     assert!(
         end["cause"] == "crash" || end["cause"] == "unknown",
         "{end}"
