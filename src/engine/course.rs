@@ -10,7 +10,7 @@
 //! | alive | spawned | an end that was not told, then a start |
 //! | STARTING | running | it is up |
 //! | RUNNING | exited | an end: a crash, or an expected one |
-//! | STARTING | exited, not expected | a failure to start: BACKOFF |
+//! | STARTING | exited, not expected | a failure to start: BACKOFF; but EXITED where the next start follows at once |
 //! | alive | stopped | an operator's stop |
 //! | STARTING | backoff | a failure to start, of which nothing else is told |
 //! | BACKOFF | gave up | FATAL |

@@ -7,6 +7,7 @@
 mod hearing;
 mod inputs;
 mod leaving;
+mod looking;
 mod polling;
 
 use std::{

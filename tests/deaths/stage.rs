@@ -109,32 +109,12 @@ impl Stage {
 
     fn rewrite(&self) {
         let listener = if self.feeds.listener {
-            self.listener()
+            programs::listener(&self.supervigil.config_path())
         } else {
             String::new()
         };
         self.supervisord
             .rewrite_config(&(listener + &self.sections));
-    }
-
-    /// deploy/supervisor/listener.conf, with the command and the log of a test.
-    fn listener(&self) -> String {
-        let lines = include_str!("../../deploy/supervisor/listener.conf").lines();
-        let command = format!(
-            "command={} --config {} listen",
-            env!("CARGO_BIN_EXE_supervigil"),
-            self.supervigil.config_path().display()
-        );
-        let lines = lines.filter(|line| !line.starts_with(';')).map(|line| {
-            if line.starts_with("command=") {
-                command.as_str()
-            } else if line.starts_with("stderr_logfile=") {
-                "stderr_logfile=AUTO"
-            } else {
-                line
-            }
-        });
-        lines.fold(String::new(), |all, line| all + line + "\n")
     }
 
     /// Plays the scripts of all rows at the same time, and returns what became of all programs.

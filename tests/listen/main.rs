@@ -9,14 +9,11 @@ mod peer;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::PathBuf};
 
 use peer::{Peer, event_of};
 use support::{
-    programs::{self, program},
+    programs::{self, listener, program},
     supervigil::Supervigil,
     supervisord::{Release, Supervisord},
     wait::{PATIENCE, wait_until},
@@ -28,26 +25,6 @@ each_release!(
     quick_events_arrive_in_order,
     chinese_names_arrive_whole,
 );
-
-/// deploy/supervisor/listener.conf, with the command and the log of a test.
-fn listener(config: &Path) -> String {
-    let lines = include_str!("../../deploy/supervisor/listener.conf").lines();
-    let command = format!(
-        "command={} --config {} listen",
-        env!("CARGO_BIN_EXE_supervigil"),
-        config.display()
-    );
-    let lines = lines.filter(|line| !line.starts_with(';')).map(|line| {
-        if line.starts_with("command=") {
-            command.as_str()
-        } else if line.starts_with("stderr_logfile=") {
-            "stderr_logfile=AUTO"
-        } else {
-            line
-        }
-    });
-    lines.fold(String::new(), |all, line| all + line + "\n")
-}
 
 /// A supervisord whose listener posts to a scripted daemon.
 struct Stage {

@@ -66,3 +66,23 @@ fn section(name: &str, command: &str, settings: &[&str]) -> String {
     }
     section
 }
+
+/// deploy/supervisor/listener.conf, with the command and the log of a test.
+pub(crate) fn listener(config: &Path) -> String {
+    let lines = include_str!("../../deploy/supervisor/listener.conf").lines();
+    let command = format!(
+        "command={} --config {} listen",
+        env!("CARGO_BIN_EXE_supervigil"),
+        config.display()
+    );
+    let lines = lines.filter(|line| !line.starts_with(';')).map(|line| {
+        if line.starts_with("command=") {
+            command.as_str()
+        } else if line.starts_with("stderr_logfile=") {
+            "stderr_logfile=AUTO"
+        } else {
+            line
+        }
+    });
+    lines.fold(String::new(), |all, line| all + line + "\n")
+}
