@@ -193,6 +193,9 @@ impl<'a> Course<'a> {
         let names_another = named.is_some_and(|pid| self.pid != 0 && pid != self.pid);
         let begins_anew = matches!(told.event, ProgramEvent::Spawned { .. });
         self.contradicts |= names_another && !begins_anew;
+        // A start that names no process was this one's own, and the account is late.
+        let is_dead = |pid| self.steps.iter().any(|step| step.died && step.pid == pid);
+        self.contradicts |= named.is_some_and(is_dead);
         match told.event {
             ProgramEvent::Spawned { pid } => self.spawned(pid, told),
             ProgramEvent::Running { pid } => {
