@@ -85,8 +85,8 @@ fn is_as_documented(incident: &Value) {
         ("severity", json!("critical")),
         ("closed_at", json!(null)),
         ("outcome", json!(null)),
-        // supervisord erases the code in FATAL.
-        ("exit", json!(null)),
+        // supervisord erases the code in FATAL, and its main log has it.
+        ("exit", json!({"code": 3})),
         (
             "spawn_error",
             json!("Exited too quickly (process log may have details)"),

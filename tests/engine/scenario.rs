@@ -9,7 +9,7 @@ use std::{fs, path::Path, time::Duration};
 use globset::Glob;
 use supervigil::{
     engine::{ProgramRule, RetryRule},
-    model::{ProgramName, Severity},
+    model::{Feed, ProgramName, Severity},
 };
 
 use super::{
@@ -207,6 +207,8 @@ impl Scenario {
             ["supervisord", "removes", name] => rig.sim.remove(&program(name)),
             ["supervisord", "adds", name, options @ ..] => rig.sim.add(spec(name, options)),
             ["supervisord", "loses", name] => rig.sim.loses(&program(name)),
+            ["pidfds", "come"] => rig.change(Feed::Pidfd, true, rig.sim.now),
+            ["pidfds", "go"] => rig.change(Feed::Pidfd, false, rig.sim.now),
             [name, "dies", end] => rig.sim.dies(&program(name), parse_end(end)),
             [name, "will", fate @ ..] => rig.sim.fate(&program(name), parse_fate(fate)),
             _ => panic!("no such event: {words:?}"),

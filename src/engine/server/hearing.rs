@@ -145,9 +145,9 @@ impl Server {
 
     /// A feed came up or went down.
     pub(super) fn feed_changed(&mut self, feed: Feed, is_up: bool, context: &mut Context<'_>) {
-        self.lapses = 0;
+        let was_teller = self.feeds.teller() == Some(feed);
         self.feeds.set(feed, is_up, context.now);
-        self.lose_account();
+        self.lose_account_with(feed, was_teller);
         if is_up && feed == Feed::Listener {
             // What happened before it was up it does not tell.
             self.poll_now(context);
@@ -157,6 +157,14 @@ impl Server {
     /// A feed lost some of what it was to tell.
     pub(super) fn feed_lost(&mut self, feed: Feed) {
         if self.feeds.teller() == Some(feed) {
+            self.lose_account();
+        }
+    }
+
+    /// A feed changed: the account is lost where it was that one's, or is from here on.
+    fn lose_account_with(&mut self, feed: Feed, was_teller: bool) {
+        if was_teller || self.feeds.teller() == Some(feed) {
+            self.lapses = 0;
             self.lose_account();
         }
     }
@@ -188,9 +196,9 @@ impl Server {
     }
 
     fn judge_feed(&mut self, feed: Feed, is_mute: bool, context: &mut Context<'_>) {
+        let was_teller = self.feeds.teller() == Some(feed);
         if self.feeds.set_mute(feed, is_mute) {
-            self.lapses = 0;
-            self.lose_account();
+            self.lose_account_with(feed, was_teller);
             context.effects.push(Effect::FeedJudged {
                 server: self.settings.name.clone(),
                 feed,

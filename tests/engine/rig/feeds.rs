@@ -79,7 +79,20 @@ impl Rig {
                 log.read = None;
             }
             self.streams(true);
+            if let Some(most) = self.feeds.as_ref().and_then(|feeds| feeds.pidfd) {
+                self.change(Feed::Pidfd, true, self.sim.now + most);
+            }
         }
+    }
+
+    /// A feed comes up or goes down.
+    pub(crate) fn change(&mut self, feed: Feed, is_up: bool, at: u64) {
+        let input = Input::FeedChanged {
+            server: server(),
+            feed,
+            is_up,
+        };
+        self.pending.push((at, Pending::Input(input)));
     }
 
     /// Streams from supervisord come up or break; what was on its way in one that breaks is lost.
@@ -91,20 +104,21 @@ impl Rig {
             self.pending.retain(|(_, pending)| {
                 !matches!(
                     pending,
-                    Pending::Input(Input::Told { .. } | Input::FeedChanged { .. })
+                    Pending::Input(
+                        Input::Told { .. }
+                            | Input::FeedChanged {
+                                feed: Feed::Listener,
+                                ..
+                            }
+                    )
                 )
             });
         }
         if let Some(most) = feeds.listener {
-            let feed = Feed::Listener;
-            let input = Input::FeedChanged {
-                server: server(),
-                feed,
-                is_up,
-            };
+            let most = if is_up { most } else { 0 };
             let feeds = self.feeds.as_mut().unwrap();
-            let at = feeds.arrival(feed, if is_up { most } else { 0 }, self.sim.now);
-            self.pending.push((at, Pending::Input(input)));
+            let at = feeds.arrival(Feed::Listener, most, self.sim.now);
+            self.change(Feed::Listener, is_up, at);
         }
     }
 
