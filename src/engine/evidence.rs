@@ -311,3 +311,6 @@ fn bury(steps: &[Step], account: &mut Account, now: Moment) {
         account.bury(step.pid, now);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,6 +20,7 @@ mod forms;
 mod groups;
 mod loops;
 mod main_log;
+mod open_files;
 mod operator;
 mod restarts;
 mod retry;

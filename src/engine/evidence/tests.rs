@@ -1,0 +1,116 @@
+//! Looks that are overtaken by what is told.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::{
+    engine::account::Told,
+    model::{Exit, ProcessState, ProgramEvent, ProgramName},
+};
+
+const ABOUT: Circumstances = Circumstances {
+    same_supervisord: true,
+    retrying: false,
+    settled: true,
+    renewed: false,
+    started_by: Cause::Autorestart,
+};
+
+fn at(millis: u64) -> Moment {
+    let monotonic = Duration::from_millis(millis);
+    let wall = Timestamp::from_millisecond(millis.try_into().unwrap()).unwrap();
+    Moment { monotonic, wall }
+}
+
+fn look(state: ProcessState, pid: u32, start: i64, stop: i64) -> Process {
+    Process {
+        program: ProgramName::new("web", "web"),
+        state,
+        pid,
+        start,
+        stop,
+        now: start.max(stop) + 5,
+        exit_status: 0,
+        spawn_error: String::new(),
+        stdout_log: String::new(),
+        stderr_log: String::new(),
+    }
+}
+
+/// A look without the log that began at 1000, and may not wait any longer.
+fn overdue() -> Terms {
+    Terms {
+        begun: at(1000),
+        changed_at: at(1000),
+        has_log: false,
+        may_wait: false,
+        now: at(3000),
+    }
+}
+
+/// A complete account of a program's process 7, whose end and successor were told at a time.
+fn told_at(millis: u64) -> Account {
+    let mut account = Account::default();
+    account.synced = true;
+    let exited = ProgramEvent::Exited {
+        pid: None,
+        exit: Some(Exit::Code(3)),
+        expected: false,
+    };
+    for event in [exited, ProgramEvent::Spawned { pid: Some(8) }] {
+        account.hear(Told {
+            event,
+            at: at(millis),
+            heard: at(millis),
+            written: None,
+        });
+    }
+    account
+}
+
+/// The account is left as it is, for a newer look to confirm.
+#[test]
+fn a_look_that_was_waited_for_in_vain_is_stale_where_more_was_told_after_it_began() {
+    let running = look(ProcessState::Running, 7, 100, 0);
+    let mut exited = look(ProcessState::Exited, 0, 100, 110);
+    exited.exit_status = 3;
+    exited.spawn_error = "Bad exit code 3".to_owned();
+
+    let mut later = told_at(2000);
+    let finding = weigh(&running, &exited, &mut later, ABOUT, overdue());
+    assert_eq!(finding, Finding::Stale);
+    assert_eq!(later.told().len(), 2);
+    assert!(later.synced);
+
+    let successor = look(ProcessState::Running, 8, 120, 110);
+    let newer = Terms {
+        begun: at(3500),
+        changed_at: at(3500),
+        has_log: true,
+        may_wait: true,
+        now: at(3600),
+    };
+    let Finding::Steps { steps, lapsed } = weigh(&running, &successor, &mut later, ABOUT, newer)
+    else {
+        panic!("the newer look confirms what was told");
+    };
+    let ends: Vec<_> = steps.iter().filter(|step| step.died).collect();
+    assert_eq!(ends.len(), 1, "{steps:?}");
+    assert_eq!((ends[0].pid, ends[0].exit), (7, Some(Exit::Code(3))));
+    assert!(!lapsed);
+}
+
+#[test]
+fn a_look_that_holds_all_that_was_told_is_taken_in() {
+    let running = look(ProcessState::Running, 7, 100, 0);
+    let successor = look(ProcessState::Running, 8, 120, 110);
+    let mut before = told_at(900);
+    let finding = weigh(&running, &successor, &mut before, ABOUT, overdue());
+    assert!(
+        matches!(finding, Finding::Steps { lapsed: false, .. }),
+        "{finding:?}"
+    );
+    assert!(before.told().is_empty());
+}
