@@ -137,6 +137,18 @@ impl Account {
         self.told.drain(..stale);
     }
 
+    /// Forgets failures to start that name no process and were told before a look began, up to the
+    /// first other telling.
+    pub(super) fn forget_unnamed_failures(&mut self, begun: Moment) {
+        while let (Some(start), Some(end)) = (self.told.front(), self.told.get(1))
+            && matches!(start.event, ProgramEvent::Spawned { pid: None })
+            && matches!(end.event, ProgramEvent::Backoff)
+            && end.at.monotonic <= begun.monotonic
+        {
+            self.settle(2);
+        }
+    }
+
     /// How a process ended, by the kernel.
     pub(super) fn exit_of(&self, pid: u32) -> Option<Exit> {
         self.facts(pid).and_then(|facts| facts.exit)

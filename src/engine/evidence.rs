@@ -30,7 +30,7 @@ use super::{
     step::{Circumstances, Step},
     tracker,
 };
-use crate::model::{Cause, Moment, Process, SeenBy};
+use crate::model::{Cause, Moment, Process, ProcessState, SeenBy};
 
 /// On which terms a look is weighed.
 #[derive(Debug, Clone, Copy)]
@@ -89,6 +89,10 @@ pub(super) fn weigh(
         return Finding::Stale;
     }
     account.forget_way_to(earlier);
+    if nothing_was_started(earlier, later) {
+        // What tells of an attempt is late, and of one that was taken in.
+        account.forget_unnamed_failures(terms.begun);
+    }
     if earlier.pid != 0 && earlier.pid == later.pid {
         account.forget_before(terms.begun);
         return taken(tracker::infer(earlier, later, about));
@@ -113,6 +117,12 @@ pub(super) fn weigh(
         return part;
     }
     by_look(earlier, later, account, about, terms)
+}
+
+/// Whether nothing was tried since it was in BACKOFF: supervisord writes the time of each attempt into
+/// `start`, and waits for more than a second before the next one.
+fn nothing_was_started(earlier: &Process, later: &Process) -> bool {
+    earlier.state == ProcessState::Backoff && later.pid == 0 && later.start == earlier.start
 }
 
 /// The ends that were told before the start of the process which the look shows. They are sure, whatever

@@ -1,4 +1,4 @@
-//! Looks that are overtaken by what is told.
+//! Looks that are overtaken by what is told, and tellings that are late.
 
 use std::time::Duration;
 
@@ -59,7 +59,16 @@ fn told_at(millis: u64) -> Account {
         exit: Some(Exit::Code(3)),
         expected: false,
     };
-    for event in [exited, ProgramEvent::Spawned { pid: Some(8) }] {
+    hear(
+        &mut account,
+        millis,
+        [exited, ProgramEvent::Spawned { pid: Some(8) }],
+    );
+    account
+}
+
+fn hear(account: &mut Account, millis: u64, events: [ProgramEvent; 2]) {
+    for event in events {
         account.hear(Told {
             event,
             at: at(millis),
@@ -67,7 +76,6 @@ fn told_at(millis: u64) -> Account {
             written: None,
         });
     }
-    account
 }
 
 /// The account is left as it is, for a newer look to confirm.
@@ -113,4 +121,29 @@ fn a_look_that_holds_all_that_was_told_is_taken_in() {
         "{finding:?}"
     );
     assert!(before.told().is_empty());
+}
+
+/// A listener is not told of pids at a start, so that a failure which a look took in already reads as
+/// another one.
+#[test]
+fn an_attempt_that_is_told_late_is_no_other_one() {
+    let mut backoff = look(ProcessState::Backoff, 0, 100, 100);
+    backoff.spawn_error = "Exited too quickly (process log may have details)".to_owned();
+    let mut fatal = backoff.clone();
+    fatal.state = ProcessState::Fatal;
+    let mut account = Account::default();
+    account.synced = true;
+    let attempt = [ProgramEvent::Spawned { pid: None }, ProgramEvent::Backoff];
+    hear(&mut account, 900, attempt);
+    let terms = Terms {
+        may_wait: true,
+        ..overdue()
+    };
+    let finding = weigh(&backoff, &fatal, &mut account, ABOUT, terms);
+    let Finding::Steps { steps, .. } = finding else {
+        panic!("{finding:?}");
+    };
+    let tos: Vec<_> = steps.iter().map(|step| (step.to, step.died)).collect();
+    assert_eq!(tos, [(ProcessState::Fatal, false)]);
+    assert!(account.told().is_empty());
 }
