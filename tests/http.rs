@@ -71,6 +71,7 @@ async fn rig_at(listen: Listen, published: Published) -> Rig {
         }),
         // Nobody takes hints here.
         told: mpsc::channel(1).0,
+        orders: None,
         token: None,
         language: Language::En,
         zone: TimeZone::UTC,

@@ -68,6 +68,7 @@ async fn rig_at(listen: Listen, token: Option<&str>) -> Rig {
             counted.send((path, code)).unwrap_or_default();
         }),
         told: tell,
+        orders: None,
         token: token.map(SecretString::from),
         language: Language::En,
         zone: TimeZone::UTC,

@@ -6,7 +6,9 @@
 mod check;
 mod console;
 mod listen;
+mod orders;
 mod run;
+mod running;
 mod status;
 mod test_notify;
 mod watch;
@@ -69,6 +71,48 @@ enum Command {
         #[arg(long, value_name = "NAME")]
         server: Option<String>,
     },
+    /// Tell nobody of what matches, for a while; what still fails then is told
+    Silence {
+        /// A pattern: *, ? and {a,b} over NAME, GROUP:NAME or SERVER/GROUP:NAME
+        pattern: String,
+        /// For how long, such as 2h
+        #[arg(long = "for", value_name = "DURATION")]
+        lasting: String,
+        /// Why, as others will read it
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        #[command(flatten)]
+        author: orders::Author,
+    },
+    /// End a silence before its time
+    Unsilence {
+        /// Which, as `supervigil holds` lists it
+        id: String,
+        #[command(flatten)]
+        author: orders::Author,
+    },
+    /// Let supervigil start nothing of a program, for a while or until it is released; alerts go on
+    Hold {
+        #[command(flatten)]
+        program: orders::Program,
+        /// For how long, such as 2h [default: until it is released]
+        #[arg(long = "for", value_name = "DURATION")]
+        lasting: Option<String>,
+        /// Why, as others will read it
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        reason: String,
+        #[command(flatten)]
+        author: orders::Author,
+    },
+    /// End a hold
+    Release {
+        #[command(flatten)]
+        program: orders::Program,
+        #[command(flatten)]
+        author: orders::Author,
+    },
+    /// List what is silenced, held and under maintenance
+    Holds,
     /// Send one real alert of each kind through each channel and print what the receiver answers
     TestNotify {
         /// Only to this channel
@@ -108,6 +152,29 @@ fn act(arguments: &Arguments, environment: &Environment) -> anyhow::Result<ExitC
         Command::Listen { server } => {
             in_runtime(listen::listen(&config, environment, server.as_deref()))
         }
+        Command::Silence {
+            pattern,
+            lasting,
+            reason,
+            author,
+        } => in_runtime(orders::silence(&config, pattern, lasting, reason, author)),
+        Command::Unsilence { id, author } => in_runtime(orders::unsilence(&config, id, author)),
+        Command::Hold {
+            program,
+            lasting,
+            reason,
+            author,
+        } => in_runtime(orders::hold(
+            &config,
+            program,
+            lasting.as_deref(),
+            reason,
+            author,
+        )),
+        Command::Release { program, author } => {
+            in_runtime(orders::release(&config, program, author))
+        }
+        Command::Holds => in_runtime(orders::holds(&config)),
         Command::TestNotify { channel, dry_run } => in_runtime(test_notify::test_notify(
             &config,
             channel.as_deref(),

@@ -131,7 +131,8 @@ impl Watcher {
                 | Effect::FeedJudged { .. }
                 | Effect::Detected { .. }
                 | Effect::AttemptEnded { .. }
-                | Effect::StartWaits { .. } => {}
+                | Effect::StartWaits { .. }
+                | Effect::Suppressed { .. } => {}
             }
         }
         for (server, watching) in &self.servers {

@@ -28,6 +28,7 @@ mod environment;
 mod excerpt;
 mod http;
 mod log;
+mod maintenance;
 mod problem;
 mod program;
 mod raw;
@@ -227,6 +228,7 @@ fn tables(top: &mut raw::Section<'_>, environment: &Environment) -> Config {
     let retry = top.table("retry", |section| retry::read(section, &retry::defaults()));
     let alert = top.table_or_empty("alert", alert::read);
     let programs = program::read(top, retry.as_ref());
+    let maintenance = maintenance::read(top);
     let channels = channels::read(top);
     Config {
         engine: engine::Settings {
@@ -234,6 +236,7 @@ fn tables(top: &mut raw::Section<'_>, environment: &Environment) -> Config {
             retry,
             alert: alert.engine,
             programs,
+            maintenance,
         },
         supervisords,
         notify: notify::Settings {

@@ -183,7 +183,7 @@ impl<'a> Section<'a> {
         None
     }
 
-    /// A list of texts; what is wrong with an item is noted, and the item left out.
+    /// A list of texts; none where something is wrong with an item, which is noted.
     pub(super) fn list<T>(
         &mut self,
         key: &'static str,
@@ -191,12 +191,15 @@ impl<'a> Section<'a> {
         parse: impl Fn(&str) -> Result<T, Fault>,
     ) -> Option<Located<Vec<T>>> {
         let items = self.items(key, "write a list of texts, such as [\"…\"]")?;
-        let value = items.value.into_iter().filter_map(|(item, place)| {
+        let value = items.value.into_iter().map(|(item, place)| {
             self.reading.show(&place);
             self.reading.parse(item, place, hint, &parse)
         });
+        // Every item is looked at, so that all mistakes are noted.
+        let value: Vec<_> = value.collect();
+        let value = value.into_iter().map(|item| Some(item?.value));
         Some(Located {
-            value: value.map(|item| item.value).collect(),
+            value: value.collect::<Option<_>>()?,
             place: items.place,
         })
     }

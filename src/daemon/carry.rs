@@ -156,6 +156,7 @@ impl Turn {
             | Effect::Detected { .. }
             | Effect::FeedJudged { .. }
             | Effect::StartWaits { .. }
+            | Effect::Suppressed { .. }
             | Effect::Record(_)
             | Effect::Notice(_) => {}
         }

@@ -2,12 +2,14 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use crate::model::{Incident, Record, Saved, Transition};
+use crate::model::{AuditEntry, Incident, Record, Saved, Transition};
 
 /// Transitions that are kept in memory; ten pages of the API at their largest.
 const TRANSITIONS_MAX: usize = 2_000;
 /// Closed incidents that are kept in memory.
 const CLOSED_MAX: usize = 500;
+/// Lines of the audit log that are kept in memory.
+const AUDIT_MAX: usize = 500;
 
 /// What happened lately, newest first.
 #[derive(Debug, Default)]
@@ -15,6 +17,7 @@ pub(super) struct History {
     transitions: VecDeque<Arc<Transition>>,
     shown_transitions: Option<Arc<[Arc<Transition>]>>,
     incidents: VecDeque<Arc<Incident>>,
+    audit: Arc<[AuditEntry]>,
 }
 
 impl History {
@@ -26,6 +29,7 @@ impl History {
         for incident in &saved.incidents {
             history.put_incident(incident);
         }
+        history.audit = saved.audit.iter().rev().cloned().collect();
         history
     }
 
@@ -34,13 +38,26 @@ impl History {
         match record {
             Record::Transition(transition) => self.push_transition(transition.clone()),
             Record::Incident(incident) => self.put_incident(incident),
+            Record::Audit(entry) => {
+                let audit = std::iter::once(entry).chain(self.audit.iter());
+                self.audit = audit.take(AUDIT_MAX).cloned().collect();
+            }
             Record::Server(_)
             | Record::Program(_)
             | Record::ProgramRemoved(_)
             | Record::NoticeQueued { .. }
             | Record::NoticeDone { .. }
-            | Record::Channel(_) => {}
+            | Record::Channel(_)
+            | Record::Silence(_)
+            | Record::SilenceEnded(_)
+            | Record::Hold(_)
+            | Record::HoldEnded(_) => {}
         }
+    }
+
+    /// The latest lines of the audit log, newest first.
+    pub(super) fn audit(&self) -> Arc<[AuditEntry]> {
+        Arc::clone(&self.audit)
     }
 
     /// The incident as it is known so far.

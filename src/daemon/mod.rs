@@ -68,6 +68,8 @@ const QUEUE_MAX: usize = 256;
 /// Batches of hints from listeners that may wait for the loop. When it is full, listeners keep theirs
 /// and try again.
 const TOLD_MAX: usize = 64;
+/// Orders that may wait for the loop; people give one at a time.
+const ORDERS_MAX: usize = 16;
 /// How long the loop may go without a turn before it says itself that it is alive.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// How often the store is asked to try again what it could not save.
@@ -132,6 +134,7 @@ pub async fn run(config: Config, log: Log, reload: Reload) -> Result<(), DaemonE
     )?;
     let (events, inbox) = mpsc::channel(QUEUE_MAX);
     let (told, told_inbox) = mpsc::channel(TOLD_MAX);
+    let (orders, orders_inbox) = mpsc::channel(ORDERS_MAX);
     let (tasks, closing) = (TaskTracker::new(), CancellationToken::new());
     let parts = Parts {
         clock,
@@ -152,6 +155,7 @@ pub async fn run(config: Config, log: Log, reload: Reload) -> Result<(), DaemonE
         exposition: Arc::new(move || shown.exposition()),
         served: Arc::new(move |path, code| counted.http_served(path, code)),
         told,
+        orders: config.http.control.then_some(orders),
         token: config.http.token.clone(),
         language: match config.notify.language {
             notify::Language::Zh => http::Language::Zh,
@@ -163,7 +167,12 @@ pub async fn run(config: Config, log: Log, reload: Reload) -> Result<(), DaemonE
     info!("supervigil is up");
 
     turn.start();
-    work(&mut turn, inbox, told_inbox, &mut signals, &reload).await;
+    let inboxes = Inboxes {
+        events: inbox,
+        told: told_inbox,
+        orders: orders_inbox,
+    };
+    work(&mut turn, inboxes, &mut signals, &reload).await;
 
     tasks.close();
     if timeout(DATABASE_CLOSING, store.close()).await.is_err() {
@@ -175,21 +184,28 @@ pub async fn run(config: Config, log: Log, reload: Reload) -> Result<(), DaemonE
     Ok(())
 }
 
+/// What comes to the loop from outside of it.
+struct Inboxes {
+    events: mpsc::Receiver<Event>,
+    told: mpsc::Receiver<Told>,
+    orders: mpsc::Receiver<http::Asked>,
+}
+
 /// The loop, and then the orderly end of it.
-async fn work(
-    turn: &mut Turn,
-    mut inbox: mpsc::Receiver<Event>,
-    mut told_inbox: mpsc::Receiver<Told>,
-    signals: &mut Signals,
-    reload: &Reload,
-) {
+async fn work(turn: &mut Turn, inboxes: Inboxes, signals: &mut Signals, reload: &Reload) {
+    let Inboxes {
+        mut events,
+        mut told,
+        mut orders,
+    } = inboxes;
     loop {
         let wake = turn.wake_at(HEARTBEAT);
         // Each arm is cancel-safe: receiving from a queue, from a signal stream and sleeping lose
         // nothing when another arm wins.
         tokio::select! {
-            Some(event) = inbox.recv() => turn.take(event, &mut inbox).await,
-            Some(told) = told_inbox.recv() => turn.told(told).await,
+            Some(event) = events.recv() => turn.take(event, &mut events).await,
+            Some(told) = told.recv() => turn.told(told).await,
+            Some(asked) = orders.recv() => turn.ordered(asked).await,
             () = tokio::time::sleep_until(wake) => turn.woken().await,
             signal = signals.next() => match signal {
                 Signal::Reload => turn.reload(reload()).await,
@@ -201,7 +217,7 @@ async fn work(
     turn.begin_to_stop();
     // A turn that is cut off waits for the disk: its records are in the database's queue, and the next
     // run sends what it would have sent.
-    if timeout(GRACE, finish(turn, inbox, signals)).await.is_err() {
+    if timeout(GRACE, finish(turn, events, signals)).await.is_err() {
         warn!("stopping with the work unfinished; the next start goes on with it");
     }
 }
@@ -269,6 +285,10 @@ fn nothing_yet(now: Moment) -> Published {
         incidents: Vec::new(),
         transitions: Arc::default(),
         channels: Vec::new(),
+        silences: Vec::new(),
+        holds: Vec::new(),
+        windows: Vec::new(),
+        audit: Arc::default(),
         store: StoreView::default(),
         config: ConfigView {
             last_reload_ok: true,

@@ -20,6 +20,10 @@ impl Turn {
             incidents: self.history.incidents(),
             transitions: self.history.transitions(),
             channels: self.outbox.views(),
+            silences: self.engine.silences(),
+            holds: self.engine.holds(),
+            windows: self.engine.open_windows(self.parts.clock.now()),
+            audit: self.history.audit(),
             store: self.parts.store.view(),
             config: self.config_view.clone(),
         };

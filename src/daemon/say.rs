@@ -55,11 +55,23 @@ pub(super) fn record(record: &Record, history: &History, metrics: &Events) {
         Record::Server(server) => {
             debug!(server = %server.server, pid = server.identity.pid, "supervisord seen");
         }
+        Record::Audit(entry) => info!(
+            action = entry.action.name(),
+            subject = %entry.subject,
+            author = %entry.author,
+            until = entry.until.map(tracing::field::display),
+            reason = %entry.reason,
+            "an order was given or is over"
+        ),
         Record::Program(_)
         | Record::ProgramRemoved(_)
         | Record::NoticeQueued { .. }
         | Record::NoticeDone { .. }
-        | Record::Channel(_) => {}
+        | Record::Channel(_)
+        | Record::Silence(_)
+        | Record::SilenceEnded(_)
+        | Record::Hold(_)
+        | Record::HoldEnded(_) => {}
     }
 }
 
@@ -133,6 +145,7 @@ pub(super) fn effect(effect: &Effect, metrics: &Events) {
             debug!(program = %key, why = why.name(), "its start waits");
             metrics.retry_skipped(key, why.name());
         }
+        Effect::Suppressed { why } => metrics.notice_suppressed(why),
         Effect::FeedJudged {
             server,
             feed,

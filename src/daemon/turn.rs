@@ -25,6 +25,7 @@ use crate::{
     clock::Clock,
     config::Config,
     engine::{self, Engine},
+    http::Asked,
     logging::Log,
     metrics,
     model::{ConfigView, Moment, Published, Saved, ServerName, Told},
@@ -188,6 +189,16 @@ impl Turn {
             todos.extend(self.tell_engine(input, now));
         }
         self.carry_out(todos, now).await;
+    }
+
+    /// Somebody gives an order. What it came to is said when it is on the disk.
+    pub(super) async fn ordered(&mut self, asked: Asked) {
+        let now = self.parts.clock.now();
+        let (outcome, effects) = self.engine.order(asked.order, &asked.author, now);
+        let todos = effects.into_iter().map(Todo::Engine).collect();
+        self.carry_out(todos, now).await;
+        // Whoever asked may have gone.
+        let _unheard = asked.answer.send(outcome);
     }
 
     /// The time that was waited for has come.

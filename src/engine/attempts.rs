@@ -65,6 +65,10 @@ pub(super) fn decide(
         let settings = rules::retry(context.settings, &name)
             .filter(|settings| !itself && is_eligible(&name, program, settings, context.settings));
         let key = ProgramKey::new(&server.name, &name);
+        let windows = &context.settings.maintenance;
+        let held = context.quiet.held(&key, windows, context.now);
+        let held = held.filter(|_| settings.is_some());
+        let settings = settings.filter(|_| held.is_none());
         if let Some(settings) = settings {
             let luck = context.rng.f64();
             let start = program.process.start;
@@ -80,7 +84,7 @@ pub(super) fn decide(
         if let Some(incident) = &mut program.incident {
             incident.attempts = program.retry.record.attempts;
             let idle = if runs { Next::Runs } else { Next::Nothing };
-            incident.next = next.unwrap_or(idle);
+            incident.next = next.or(held).unwrap_or(idle);
         }
     }
 }

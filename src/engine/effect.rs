@@ -73,6 +73,11 @@ pub enum Effect {
         /// How.
         outcome: AttemptOutcome,
     },
+    /// Something is not told, as people wished.
+    Suppressed {
+        /// Why, of a closed set: `silence`, `maintenance`.
+        why: &'static str,
+    },
     /// A start that was due waits.
     StartWaits {
         /// The program.

@@ -13,6 +13,9 @@
 //!
 //! Each change makes one notice, in the same batch of records, and so does a reminder. The exception is what was down at the
 //! first look ever: one digest tells of all of it.
+//!
+//! What people silenced is withheld, and told when the silence is over if it still goes on. That an
+//! incident is over is told at once to whom knows that it began.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -97,12 +100,11 @@ pub(super) fn tell(programs: &mut BTreeMap<ProgramName, Program>, context: &mut 
     let mut told: BTreeSet<ProgramKey> = BTreeSet::new();
     let mut tell = std::mem::take(&mut context.tell);
     tell.retain(|(key, _)| told.insert(key.clone()));
-    for (key, reason) in &tell {
+    tell.retain(|(key, reason)| {
         let program = programs.get_mut(&key.program);
-        if let Some(incident) = program.and_then(|program| program.incident.as_mut()) {
-            incident.tell(*reason, context.now.wall);
-        }
-    }
+        let incident = program.and_then(|program| program.incident.as_mut());
+        incident.is_some_and(|incident| may_tell(incident, *reason, context))
+    });
     for program in programs.values_mut() {
         if let Some(incident) = program.unsaved_incident() {
             context
@@ -121,11 +123,37 @@ pub(super) fn tell(programs: &mut BTreeMap<ProgramName, Program>, context: &mut 
     }
 }
 
+/// Marks an incident as told, or withholds it where people do not want to be told.
+pub(super) fn may_tell(
+    incident: &mut Incident,
+    reason: NoticeReason,
+    context: &mut Context<'_>,
+) -> bool {
+    match context.mutes(&incident.server, incident.program.as_ref()) {
+        None => incident.tell(reason, context.now.wall),
+        Some(why) => {
+            incident.withhold(reason);
+            context.suppressed(why);
+            return false;
+        }
+    }
+    true
+}
+
+/// Tells people what was withheld, where they are to be told again.
+pub(super) fn make_up(key: &ProgramKey, program: &Program, context: &mut Context<'_>) {
+    let withheld = program.incident.as_ref();
+    let withheld = withheld.and_then(|incident| incident.withheld);
+    if let Some(reason) = withheld.filter(|_| !program.is_muted) {
+        context.tell.push((key.clone(), reason));
+    }
+}
+
 /// Reminds people of an incident that goes on, unless there is something new to tell of it, or the
 /// program runs and it may be over.
 pub(super) fn remind(key: &ProgramKey, program: &mut Program, context: &mut Context<'_>) {
     program.plan_reminder(context);
-    if program.reminder.is_due(context.now) && !program.may_have_recovered() {
+    if program.reminder.is_due(context.now) && program.may_be_reminded_of() {
         context.tell.push((key.clone(), NoticeReason::Reminder));
     }
 }
@@ -199,6 +227,7 @@ fn open(
         at_mobiles: rule.map(|rule| rule.at_mobiles.clone()).unwrap_or_default(),
         told_at: None,
         reminders: 0,
+        withheld: None,
     };
     context.effects.push(Effect::ReadLog {
         key: key.clone(),
@@ -237,6 +266,7 @@ pub(super) fn close_program(program: &mut Program, outcome: Outcome, context: &m
     program.cycles.closed();
     if let Some(ended) = finish(&mut program.incident, outcome, context)
         && !(ended.baseline && is_untold)
+        && !ended.is_unknown()
     {
         context.notice(NoticeReason::Closed, vec![ended]);
     }
@@ -244,7 +274,9 @@ pub(super) fn close_program(program: &mut Program, outcome: Outcome, context: &m
 
 /// Closes the incident about a supervisord that did not answer, and tells so.
 pub(super) fn close(incident: &mut Option<Incident>, outcome: Outcome, context: &mut Context<'_>) {
-    if let Some(ended) = finish(incident, outcome, context) {
+    if let Some(ended) = finish(incident, outcome, context)
+        && !ended.is_unknown()
+    {
         context.notice(NoticeReason::Closed, vec![ended]);
     }
 }
@@ -267,7 +299,7 @@ fn finish(
 /// An incident about a supervisord that does not answer.
 pub(super) fn unreachable(server: &ServerName, error: &str, context: &mut Context<'_>) -> Incident {
     let kind = Kind::Unreachable;
-    let incident = Incident {
+    let mut incident = Incident {
         id: IncidentId(context.ulid()),
         server: server.clone(),
         program: None,
@@ -288,23 +320,23 @@ pub(super) fn unreachable(server: &ServerName, error: &str, context: &mut Contex
         log_tail: Vec::new(),
         runbook: None,
         at_mobiles: Vec::new(),
-        told_at: Some(context.now.wall),
+        told_at: None,
         reminders: 0,
+        withheld: None,
     };
-    context
-        .effects
-        .push(Effect::Record(Record::Incident(incident.clone())));
-    context.notice(NoticeReason::Opened, vec![incident.clone()]);
+    tell_alone(&mut incident, NoticeReason::Opened, context);
     incident
 }
 
-/// Reminds people of an incident about a supervisord that still does not answer.
-pub(super) fn remind_of_silence(incident: &mut Incident, context: &mut Context<'_>) {
-    incident.tell(NoticeReason::Reminder, context.now.wall);
+/// Writes down an incident about a supervisord, and tells people of it.
+pub(super) fn tell_alone(incident: &mut Incident, reason: NoticeReason, context: &mut Context<'_>) {
+    let is_told = may_tell(incident, reason, context);
     context
         .effects
         .push(Effect::Record(Record::Incident(incident.clone())));
-    context.notice(NoticeReason::Reminder, vec![incident.clone()]);
+    if is_told {
+        context.notice(reason, vec![incident.clone()]);
+    }
 }
 
 impl Context<'_> {

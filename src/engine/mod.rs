@@ -20,6 +20,8 @@
 //! | `gate` | what holds all starts of a supervisord back |
 //! | `server` | what a poll of one supervisord means: generations, the baseline |
 //! | `silence` | when a supervisord that does not answer is an incident |
+//! | `order` | what people order: silences and holds |
+//! | `quiet`, `window` | which silences, holds and maintenance windows are in force |
 //! | `rules` | which of people's wishes apply to a program |
 //! | `targets` | which processes are worth watching |
 //! | `view` | how it all looks from outside |
@@ -39,8 +41,10 @@ mod gate;
 mod incident;
 mod input;
 mod looks;
+mod order;
 mod outcome;
 mod program;
+mod quiet;
 mod reminder;
 mod retry;
 mod rules;
@@ -51,6 +55,7 @@ mod step;
 mod targets;
 mod tracker;
 mod view;
+mod window;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -61,6 +66,7 @@ use ulid::Ulid;
 
 pub use effect::Effect;
 pub use input::{Input, LogReading, Looked, PollFailure};
+pub use order::{Order, OrderError, Ordered, Whom};
 pub use outcome::{AttemptOutcome, StartOutcome, Wait};
 pub use rules::expected_up;
 pub use settings::{
@@ -68,8 +74,10 @@ pub use settings::{
 };
 pub use targets::{PidTarget, PidTargets};
 pub use tracker::exit_of;
+pub use window::{Window, day_number};
 
 use crate::model::{Moment, NoticeReason, ProgramKey, ProgramName, Saved, ServerName};
+use quiet::{Mute, Quiet};
 use server::Server;
 
 /// Everything that is known and planned.
@@ -78,6 +86,9 @@ pub struct Engine {
     settings: Settings,
     rng: fastrand::Rng,
     servers: BTreeMap<ServerName, Server>,
+    quiet: Quiet,
+    /// When a silence, a hold or a window begins or ends next.
+    quiet_until: Option<Moment>,
     /// Those that an earlier run knew and that are not configured any more, until that is written
     /// down.
     orphans: Vec<Server>,
@@ -87,6 +98,7 @@ pub struct Engine {
 struct Context<'a> {
     settings: &'a Settings,
     rng: &'a mut fastrand::Rng,
+    quiet: &'a Quiet,
     effects: Vec<Effect>,
     /// Incidents to tell about, once the plan of what happens next is part of them.
     tell: Vec<(ProgramKey, NoticeReason)>,
@@ -95,9 +107,25 @@ struct Context<'a> {
 
 impl Context<'_> {
     fn ulid(&mut self) -> String {
-        let millis = u64::try_from(self.now.wall.as_millisecond()).unwrap_or(0);
-        Ulid::from_parts(millis, self.rng.u128(..)).to_string()
+        ulid(self.rng, self.now)
     }
+
+    /// Why people are not told of a program, or of a supervisord itself; none: they are.
+    fn mutes(&self, server: &ServerName, program: Option<&ProgramName>) -> Option<Mute> {
+        let windows = &self.settings.maintenance;
+        self.quiet.mutes(server, program, windows, self.now)
+    }
+
+    /// Counts something that people are not told.
+    fn suppressed(&mut self, why: Mute) {
+        self.effects.push(Effect::Suppressed { why: why.name() });
+    }
+}
+
+/// An identity that sorts by time.
+fn ulid(rng: &mut fastrand::Rng, now: Moment) -> String {
+    let millis = u64::try_from(now.wall.as_millisecond()).unwrap_or(0);
+    Ulid::from_parts(millis, rng.u128(..)).to_string()
 }
 
 impl Engine {
@@ -115,8 +143,11 @@ impl Engine {
             .collect();
         let orphans = orphans(&settings, saved);
         let orphans = orphans.map(|orphan| Server::restored(orphan, saved, now));
+        let quiet = Quiet::restored(saved);
         Self {
             orphans: orphans.collect(),
+            quiet_until: quiet.next_change(&settings.maintenance, now),
+            quiet,
             settings,
             rng: fastrand::Rng::with_seed(seed),
             servers,
@@ -170,7 +201,9 @@ impl Engine {
             .servers
             .values()
             .filter_map(|server| server.next_wake(&self.settings));
-        wakes.min_by_key(|moment| moment.monotonic)
+        wakes
+            .chain(self.quiet_until)
+            .min_by_key(|moment| moment.monotonic)
     }
 
     /// The processes that are alive under a supervisord, as far as is known.
@@ -189,15 +222,21 @@ impl Engine {
             .unwrap_or_default()
     }
 
+    fn ulid(&mut self, now: Moment) -> String {
+        ulid(&mut self.rng, now)
+    }
+
     fn in_context(
         &mut self,
         now: Moment,
         act: impl FnOnce(&mut BTreeMap<ServerName, Server>, &mut Context<'_>),
     ) -> Vec<Effect> {
+        let over = self.quiet.expire(now);
         let mut context = Context {
             settings: &self.settings,
             rng: &mut self.rng,
-            effects: Vec::new(),
+            quiet: &self.quiet,
+            effects: over,
             tell: Vec::new(),
             now,
         };
@@ -209,6 +248,7 @@ impl Engine {
             server.ask_for_looks(&mut context);
         }
         let mut effects = context.effects;
+        self.quiet_until = self.quiet.next_change(&self.settings.maintenance, now);
         effects.sort_by_key(|effect| !matches!(effect, Effect::Record(_)));
         effects
     }

@@ -39,6 +39,7 @@ pub(super) const SETTLED_AFTER: Duration = Duration::from_secs(3);
 pub(super) const BACKOFF_AFTER: Duration = Duration::from_secs(60);
 
 /// A program, its open incident and its retries.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Debug)]
 pub(super) struct Program {
     pub process: Process,
@@ -46,6 +47,8 @@ pub(super) struct Program {
     pub counters: Counters,
     pub incident: Option<Incident>,
     pub reminder: Reminder,
+    /// Whether people do not want to be told of it.
+    pub is_muted: bool,
     pub retry: Retry,
     /// How its last life ended, as far as supervisord shows it at present.
     pub exit: Option<Exit>,
@@ -134,6 +137,7 @@ impl Program {
             counters: Counters::default(),
             incident: None,
             reminder: Reminder::default(),
+            is_muted: false,
             retry: Retry::default(),
             trouble: None,
             crash: None,
@@ -174,6 +178,11 @@ impl Program {
         let incident = self.incident.as_ref();
         let stays_down = incident.is_some_and(|incident| !comes_and_goes(incident.kind));
         stays_down && self.process.state == ProcessState::Running
+    }
+
+    /// Whether a reminder of its incident is of use.
+    pub(super) fn may_be_reminded_of(&self) -> bool {
+        !self.is_muted && !self.may_have_recovered()
     }
 
     /// Plans the next reminder of its incident.

@@ -164,6 +164,8 @@ impl Server {
         for (program_name, program) in &mut self.programs {
             let key = ProgramKey::new(&name, program_name);
             attempts::observe(&key, program, context);
+            program.is_muted = context.mutes(&name, Some(program_name)).is_some();
+            incident::make_up(&key, program, context);
             if self.settings.itself.as_ref() != Some(program_name) {
                 incident::assess(&key, program, context);
             }
@@ -190,7 +192,7 @@ impl Server {
 
     /// What was down at the first look ever, to be told in one digest as soon as all of it is decided;
     /// none before that and after it.
-    fn digest(&mut self, context: &Context<'_>) -> Option<Vec<Incident>> {
+    fn digest(&mut self, context: &mut Context<'_>) -> Option<Vec<Incident>> {
         let undecided = self.programs.values().any(|program| {
             program.baseline == Some((program.process.start, program.process.stop))
                 && program.is_undecided()
@@ -203,8 +205,10 @@ impl Server {
         for program in self.programs.values_mut() {
             program.baseline = None;
             let incident = program.incident.as_mut();
-            if let Some(incident) = incident.filter(|incident| incident.baseline) {
-                incident.tell(NoticeReason::Digest, context.now.wall);
+            let incident = incident.filter(|incident| incident.baseline);
+            if let Some(incident) = incident
+                && incident::may_tell(incident, NoticeReason::Digest, context)
+            {
                 down.push(incident.clone());
             }
         }
@@ -274,7 +278,7 @@ impl Server {
             let programs = self.programs.values();
             let wakes = programs.flat_map(|program| {
                 let reminder = program.reminder.due();
-                let reminder = reminder.filter(|_| !program.may_have_recovered());
+                let reminder = reminder.filter(|_| program.may_be_reminded_of());
                 program.retry.wake().into_iter().chain(reminder)
             });
             let wakes = wakes.chain(self.looks_wake());

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use globset::GlobMatcher;
 
+use super::Window;
 use crate::model::{ProgramName, ServerName, Severity};
 
 /// Everything the engine goes by.
@@ -17,6 +18,8 @@ pub struct Settings {
     pub alert: AlertSettings,
     /// What is special about some programs; the first match wins.
     pub programs: Vec<ProgramRule>,
+    /// When nobody is told of some of them.
+    pub maintenance: Vec<Window>,
 }
 
 /// One supervisord, as far as the engine cares.

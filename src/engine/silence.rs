@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::{Context, PollFailure, incident, reminder::Reminder};
-use crate::model::{Incident, Moment, Outcome, ServerName};
+use crate::model::{Incident, Moment, NoticeReason, Outcome, ServerName};
 
 /// How long a supervisord may be shutting down. It ends its programs together, each within its
 /// `stopwaitsecs` (10 s by default, and people go up to a few minutes).
@@ -22,6 +22,8 @@ pub(super) struct Silence {
     pub error: Option<String>,
     pub incident: Option<Incident>,
     reminder: Reminder,
+    /// Whether people do not want to be told of it.
+    is_muted: bool,
     failures: u32,
     since: Option<Moment>,
     leaving_since: Option<Moment>,
@@ -66,12 +68,13 @@ impl Silence {
             let error = self.error.as_deref().unwrap_or_default();
             self.incident = Some(incident::unreachable(server, error, context));
         }
-        if let Some(incident) = self
-            .incident
-            .as_mut()
-            .filter(|_| self.reminder.is_due(context.now))
-        {
-            incident::remind_of_silence(incident, context);
+        self.is_muted = context.mutes(server, None).is_some();
+        if let Some(incident) = self.incident.as_mut().filter(|_| !self.is_muted) {
+            let reminder = self.reminder.is_due(context.now);
+            let reminder = reminder.then_some(NoticeReason::Reminder);
+            if let Some(reason) = incident.withheld.or(reminder) {
+                incident::tell_alone(incident, reason, context);
+            }
         }
         let waits = &context.settings.alert.reminders;
         self.reminder
@@ -81,7 +84,7 @@ impl Silence {
     /// When the silence becomes an incident, or people are reminded of that.
     pub(super) fn due(&self, unreachable_after: Duration) -> Option<Moment> {
         if self.incident.is_some() {
-            return self.reminder.due();
+            return self.reminder.due().filter(|_| !self.is_muted);
         }
         if self.failures < FAILURES_LEAST {
             return None;

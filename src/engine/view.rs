@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Engine, program::Program, rules, server::Server, step::Step};
+use super::{Engine, program::Program, quiet, rules, server::Server, step::Step};
 use crate::model::{
-    Feed, Incident, Moment, Process, ProcessState, ProcessView, ProgramKey, ProgramName, RetryView,
-    ServerName, ServerView, Transition,
+    Feed, Hold, Incident, Moment, OpenWindow, Process, ProcessState, ProcessView, ProgramKey,
+    ProgramName, RetryView, ServerName, ServerView, Silence, Transition,
 };
 
 /// The feeds that are shown: a listener says nothing of its coming and going.
@@ -23,6 +23,23 @@ impl Engine {
                 self.server_view(server, url, poll_interval)
             })
             .collect()
+    }
+
+    /// The silences, from the newest.
+    pub fn silences(&self) -> Vec<Silence> {
+        let mut silences: Vec<_> = self.quiet.silences().cloned().collect();
+        silences.reverse();
+        silences
+    }
+
+    /// The holds, by program.
+    pub fn holds(&self) -> Vec<Hold> {
+        self.quiet.holds().cloned().collect()
+    }
+
+    /// The maintenance windows that are open.
+    pub fn open_windows(&self, now: Moment) -> Vec<OpenWindow> {
+        quiet::open_windows(&self.settings.maintenance, now)
     }
 
     /// Every open incident, in no particular order.
@@ -52,12 +69,17 @@ impl Engine {
             processes: server
                 .programs
                 .iter()
-                .map(|(name, program)| self.process_view(name, program))
+                .map(|(name, program)| self.process_view(server.name(), name, program))
                 .collect(),
         }
     }
 
-    fn process_view(&self, name: &ProgramName, program: &Program) -> ProcessView {
+    fn process_view(
+        &self,
+        server: &ServerName,
+        name: &ProgramName,
+        program: &Program,
+    ) -> ProcessView {
         let process = &program.process;
         let retry = rules::retry(&self.settings, name).map(|_| RetryView {
             attempts: program.retry.record.attempts,
@@ -73,7 +95,7 @@ impl Engine {
             exit: program.exit,
             spawn_error: process.spawn_error.clone(),
             expected_up: rules::expected_up(&self.settings, name),
-            held: false,
+            held: self.quiet.is_held(&ProgramKey::new(server, name)),
             incident: program
                 .incident
                 .as_ref()

@@ -15,8 +15,8 @@ use serde::{Serialize, Serializer};
 
 use super::{Sources, query::Wanted};
 use crate::model::{
-    ChannelView, Exit, IncidentId, IncidentView, ProcessState, ProcessView, Published, ServerView,
-    Transition,
+    AuditEntry, ChannelView, Exit, Hold, IncidentId, IncidentView, OpenWindow, ProcessState,
+    ProcessView, Published, ServerView, Silence, Transition,
 };
 
 /// How many entries a list would have without its limit.
@@ -81,6 +81,35 @@ pub(super) async fn transitions(State(sources): State<Sources>, wanted: Wanted) 
     list::<&Arc<Transition>>("transitions", transitions, wanted.limit)
 }
 
+/// `/api/v1/silences`.
+pub(super) async fn silences(State(sources): State<Sources>, wanted: Wanted) -> Response {
+    let published = Arc::clone(&sources.published.borrow());
+    let silences = published.silences.iter();
+    let silences = silences.filter(|silence| wanted.reaches(silence.since));
+    list::<&Silence>("silences", silences, wanted.limit)
+}
+
+/// `/api/v1/holds`.
+pub(super) async fn holds(State(sources): State<Sources>, wanted: Wanted) -> Response {
+    let published = Arc::clone(&sources.published.borrow());
+    let mut holds: Vec<_> = published.holds.iter().collect();
+    holds.retain(|hold| {
+        let program = &hold.key.program;
+        wanted.reaches(hold.since)
+            && wanted.names(hold.key.server.as_str(), &program.group, &program.name)
+    });
+    holds.sort_by_key(|hold| std::cmp::Reverse(hold.since));
+    list("holds", holds.into_iter().map(HoldRow::of), wanted.limit)
+}
+
+/// `/api/v1/audit`: what was done about silences and holds.
+pub(super) async fn audit(State(sources): State<Sources>, wanted: Wanted) -> Response {
+    let published = Arc::clone(&sources.published.borrow());
+    let entries = published.audit.iter();
+    let entries = entries.filter(|entry| wanted.reaches(entry.time));
+    list::<&AuditEntry>("audit", entries, wanted.limit)
+}
+
 fn list<T: Serialize>(
     name: &'static str,
     entries: impl Iterator<Item = T>,
@@ -140,6 +169,32 @@ impl<'a> ProcessRow<'a> {
     }
 }
 
+/// A hold as the API gives it.
+#[derive(Serialize)]
+pub(super) struct HoldRow<'a> {
+    server: &'a str,
+    group: &'a str,
+    name: &'a str,
+    since: Time,
+    until: Option<Time>,
+    author: &'a str,
+    reason: &'a str,
+}
+
+impl<'a> HoldRow<'a> {
+    pub(super) fn of(hold: &'a Hold) -> Self {
+        Self {
+            server: hold.key.server.as_str(),
+            group: &hold.key.program.group,
+            name: &hold.key.program.name,
+            since: Time(hold.since),
+            until: hold.until.map(Time),
+            author: &hold.author,
+            reason: &hold.reason,
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct Status<'a> {
     version: &'static str,
@@ -147,6 +202,7 @@ struct Status<'a> {
     supervisords: Vec<ServerRow<'a>>,
     incidents_open: usize,
     channels: Vec<ChannelRow<'a>>,
+    maintenance: &'a [OpenWindow],
     store: StoreRow<'a>,
     config: ConfigRow,
 }
@@ -159,6 +215,7 @@ impl<'a> Status<'a> {
             supervisords: published.servers.iter().map(|s| ServerRow::of(s)).collect(),
             incidents_open: published.incidents.iter().filter(|i| i.is_open()).count(),
             channels: published.channels.iter().map(ChannelRow::of).collect(),
+            maintenance: &published.windows,
             store: StoreRow {
                 error: published.store.error.as_deref(),
                 unsaved: published.store.unsaved,

@@ -5,15 +5,18 @@
 //! and it hands on the hints that are posted to it. It leaves what is shown to the floors that publish
 //! it, and what follows from a hint to the main loop.
 //!
-//! Invariant: no request starts, stops, silences or records anything. A hint changes nothing by itself
-//! either: it makes supervigil look at supervisord, whose answer alone counts. No request waits for
-//! anything but the client itself.
+//! Invariant: no request starts, stops, silences or records anything, but for an order, where
+//! `[http] control` lets them be given. A hint changes nothing by itself: it makes supervigil look at
+//! supervisord, whose answer alone counts. No request waits for anything but the client itself, and an
+//! order for the disk.
 
 mod api;
 mod bind;
 mod events;
 mod guard;
+mod orders;
 mod page;
+mod posting;
 mod query;
 mod routes;
 mod server;
@@ -30,6 +33,11 @@ use crate::model::{Moment, Published, Told};
 
 pub use bind::{HttpError, Listener, bind};
 pub use events::{EVENTS_MAX, PATH as EVENTS_PATH};
+pub use orders::{
+    Asked, HOLD_RELEASE as RELEASE_PATH, HOLDS as HOLDS_PATH, SILENCE_END as SILENCE_END_PATH,
+    SILENCES as SILENCES_PATH,
+};
+pub use routes::STATUS as STATUS_PATH;
 pub use server::serve;
 pub use settings::{Listen, Settings};
 pub use words::Language;
@@ -49,7 +57,9 @@ pub struct Sources {
     pub served: Arc<dyn Fn(&'static str, u16) + Send + Sync>,
     /// Takes the hints that are posted, batch by batch; while it is full, none are taken.
     pub told: mpsc::Sender<Told>,
-    /// What who posts hints must bring along.
+    /// Takes orders; none where `[http] control` is off.
+    pub orders: Option<mpsc::Sender<Asked>>,
+    /// What who posts hints or orders must bring along.
     pub token: Option<SecretString>,
     /// The page's language for a browser that asks for none that it has.
     pub language: Language,

@@ -5,6 +5,7 @@
 //! another way.
 
 mod cards;
+mod quiet;
 
 use std::sync::{Arc, LazyLock};
 
@@ -24,11 +25,15 @@ use super::{
 };
 use crate::model::{Published, ServerView};
 use cards::{ChannelCard, Context, IncidentCard, ServerCard, TransitionRow};
+use quiet::QuietRow;
 
 const STYLE: &str = include_str!("page/page.css");
 
 /// Open incidents on the page: as many as anybody scrolls through.
 const MAX_INCIDENTS: usize = 50;
+
+/// Silences, holds and maintenance windows on the page.
+const MAX_QUIET: usize = 20;
 
 /// Transitions on the page.
 const MAX_TRANSITIONS: usize = 20;
@@ -94,6 +99,8 @@ struct Page<'a> {
     open: usize,
     incidents: Vec<IncidentCard<'a>>,
     servers: Vec<ServerCard<'a>>,
+    quiet: Vec<QuietRow<'a>>,
+    quiet_total: usize,
     channels: Vec<ChannelCard<'a>>,
     transitions: Vec<TransitionRow<'a>>,
 }
@@ -107,6 +114,7 @@ struct Verdict {
 impl<'a> Page<'a> {
     fn of(published: &'a Published, context: &Context<'_>) -> Self {
         let words = context.language.words();
+        let quiet = QuietRow::all(published, context);
         let open: Vec<_> = published.incidents.iter().filter(|i| i.is_open()).collect();
         Self {
             words,
@@ -128,6 +136,8 @@ impl<'a> Page<'a> {
                 .iter()
                 .map(|server| ServerCard::of(server, context))
                 .collect(),
+            quiet_total: quiet.len(),
+            quiet: quiet.into_iter().take(MAX_QUIET).collect(),
             channels: published
                 .channels
                 .iter()

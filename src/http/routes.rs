@@ -15,17 +15,19 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::{
     Sources, api, events,
     guard::{self, Hosts},
-    page,
+    orders, page,
 };
 
 const PAGE: &str = "/";
 const METRICS: &str = "/metrics";
 const HEALTHY: &str = "/-/healthy";
 const READY: &str = "/-/ready";
-const STATUS: &str = "/api/v1/status";
+/// How supervigil and all that it watches are.
+pub const STATUS: &str = "/api/v1/status";
 const PROCESSES: &str = "/api/v1/processes";
 const INCIDENTS: &str = "/api/v1/incidents";
 const TRANSITIONS: &str = "/api/v1/transitions";
+const AUDIT: &str = "/api/v1/audit";
 
 /// What a client's path is counted under when it is none of ours: whoever scans for holes must not be
 /// able to make series.
@@ -49,6 +51,17 @@ pub(super) fn router(sources: Sources, address: Option<SocketAddr>) -> Router {
         .route(PROCESSES, get(api::processes))
         .route(INCIDENTS, get(api::incidents))
         .route(TRANSITIONS, get(api::transitions))
+        .route(AUDIT, get(api::audit))
+        .route(orders::SILENCES, get(api::silences).post(orders::silence))
+        .route(orders::HOLDS, get(api::holds).post(orders::hold))
+        .route(
+            orders::SILENCE_END,
+            post(orders::end_silence).fallback(orders::only_posting),
+        )
+        .route(
+            orders::HOLD_RELEASE,
+            post(orders::release).fallback(orders::only_posting),
+        )
         .route(
             events::PATH,
             post(events::take).fallback(events::only_posting),
@@ -76,6 +89,11 @@ pub(super) fn template(path: &str) -> &'static str {
         PROCESSES,
         INCIDENTS,
         TRANSITIONS,
+        AUDIT,
+        orders::SILENCES,
+        orders::SILENCE_END,
+        orders::HOLDS,
+        orders::HOLD_RELEASE,
         events::PATH,
     ]
     .into_iter()

@@ -18,7 +18,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     Sources,
     bind::{Listener, Socket},
-    events::Peer,
+    posting::Peer,
     routes,
 };
 

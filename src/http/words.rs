@@ -193,6 +193,10 @@ impl Language {
                 )
             }
             (Self::Zh, Next::Suspended) => "supervisord 正在关闭，不会启动".to_owned(),
+            (Self::Zh, Next::Held { by: Some(by), .. }) => format!("{by} 要求不要启动"),
+            (Self::En, Next::Held { by: Some(by), .. }) => format!("held by {by}, no start"),
+            (Self::Zh, Next::Held { by: None, .. }) => "维护窗口内，不会启动".to_owned(),
+            (Self::En, Next::Held { by: None, .. }) => "maintenance, no start".to_owned(),
             (Self::Zh, Next::Runs) => "已重新运行，观察中".to_owned(),
             (Self::En, Next::Runs) => "runs again, not for long yet".to_owned(),
             (Self::En, Next::Suspended) => "supervisord is shutting down, no start".to_owned(),

@@ -159,6 +159,13 @@ pub enum Next {
     },
     /// supervisord is shutting down.
     Suspended,
+    /// It is to be left alone.
+    Held {
+        /// Who asked for that; none: a maintenance window does.
+        by: Option<String>,
+        /// Until when; none: until it is released.
+        until: Option<Timestamp>,
+    },
     /// It runs again; the incident is over when that lasts.
     Runs,
 }
@@ -223,12 +230,17 @@ pub struct Incident {
     /// How often they were reminded of it since it was opened or became worse.
     #[serde(default)]
     pub reminders: u32,
+    /// What they were not told because of a silence, and are to be told after it: that it was opened, or
+    /// that it got worse.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withheld: Option<NoticeReason>,
 }
 
 impl Incident {
     /// People are told of it.
     pub fn tell(&mut self, reason: NoticeReason, now: Timestamp) {
         self.told_at = Some(now);
+        self.withheld = None;
         self.reminders = match reason {
             NoticeReason::Reminder => self.reminders.saturating_add(1),
             NoticeReason::Opened
@@ -236,6 +248,20 @@ impl Incident {
             | NoticeReason::Closed
             | NoticeReason::Digest => 0,
         };
+    }
+
+    /// People are not told of it, as they wished. A reminder is not made up for later.
+    pub fn withhold(&mut self, reason: NoticeReason) {
+        self.withheld = match reason {
+            NoticeReason::Opened | NoticeReason::Digest => Some(NoticeReason::Opened),
+            NoticeReason::Escalated => self.withheld.or(Some(NoticeReason::Escalated)),
+            NoticeReason::Reminder | NoticeReason::Closed => self.withheld,
+        };
+    }
+
+    /// Whether people know nothing of it, because of a silence.
+    pub fn is_unknown(&self) -> bool {
+        self.withheld == Some(NoticeReason::Opened)
     }
 
     /// Whether it is still going on.
@@ -256,7 +282,11 @@ impl Incident {
             Next::Attempt { at, .. } => Some(*at),
             Next::Probe { at, .. } | Next::NeedsHuman { at, .. } => *at,
             Next::HostGuard { until, .. } => Some(*until),
-            Next::Nothing | Next::Starting { .. } | Next::Suspended | Next::Runs => None,
+            Next::Nothing
+            | Next::Starting { .. }
+            | Next::Suspended
+            | Next::Held { .. }
+            | Next::Runs => None,
         }
     }
 

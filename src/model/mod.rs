@@ -9,6 +9,7 @@ mod incident;
 mod moment;
 mod name;
 mod notice;
+mod order;
 mod published;
 mod record;
 mod snapshot;
@@ -21,6 +22,7 @@ pub use incident::{Incident, IncidentId, IncidentView, Kind, Next, Outcome, Rest
 pub use moment::Moment;
 pub use name::{ProgramKey, ProgramName, ServerName};
 pub use notice::{ChannelTrouble, Notice, NoticeId, NoticeReason};
+pub use order::{Action, AuditEntry, Hold, OpenWindow, Silence, SilenceId};
 pub use published::{
     ChannelView, ConfigView, Counters, Exits, ProcessView, Published, RetryView, ServerView,
     StoreView,

@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Exit, Feed, Identity, Incident, IncidentId, ProcessState, ProgramName, ServerName, Transition,
+    AuditEntry, Exit, Feed, Hold, Identity, Incident, IncidentId, OpenWindow, ProcessState,
+    ProgramName, ServerName, Silence, Transition,
 };
 
 /// Everything there is to show.
@@ -25,6 +26,14 @@ pub struct Published {
     pub transitions: Arc<[Arc<Transition>]>,
     /// The channels, in the order of the configuration.
     pub channels: Vec<ChannelView>,
+    /// The silences, from the newest.
+    pub silences: Vec<Silence>,
+    /// The holds, by program.
+    pub holds: Vec<Hold>,
+    /// The maintenance windows that are open.
+    pub windows: Vec<OpenWindow>,
+    /// The latest lines of the audit log, newest first.
+    pub audit: Arc<[AuditEntry]>,
     /// The database.
     pub store: StoreView,
     /// The configuration.

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Counters, Identity, Incident, Notice, NoticeId, Process, ProgramKey, ServerName, Transition,
+    AuditEntry, Counters, Hold, Identity, Incident, Notice, NoticeId, Process, ProgramKey,
+    ServerName, Silence, SilenceId, Transition,
 };
 
 /// One change to what the store keeps. A batch of them is committed whole or not at all.
@@ -36,6 +37,16 @@ pub enum Record {
     },
     /// What a channel is doing, from here on.
     Channel(ChannelRecord),
+    /// A silence began.
+    Silence(Silence),
+    /// A silence is over.
+    SilenceEnded(SilenceId),
+    /// A program is held, from here on in this way.
+    Hold(Hold),
+    /// A program is held no longer.
+    HoldEnded(ProgramKey),
+    /// What was done about silences and holds.
+    Audit(AuditEntry),
 }
 
 /// What is remembered of a supervisord.
@@ -150,4 +161,10 @@ pub struct Saved {
     pub queued: Vec<(String, Notice)>,
     /// The channels.
     pub channels: Vec<ChannelRecord>,
+    /// The silences that were not over, from the oldest.
+    pub silences: Vec<Silence>,
+    /// The holds that were not over.
+    pub holds: Vec<Hold>,
+    /// The latest lines of the audit log, oldest first.
+    pub audit: Vec<AuditEntry>,
 }

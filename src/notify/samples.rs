@@ -113,6 +113,7 @@ fn incident(now: Moment, number: u8, kind: Kind, severity: Severity) -> Incident
         at_mobiles: Vec::new(),
         told_at: None,
         reminders: 0,
+        withheld: None,
     }
 }
 

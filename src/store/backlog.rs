@@ -1,13 +1,13 @@
 //! The changes that are not on the disk yet: those of the commit at hand, and before them those of
 //! commits that failed.
 //!
-//! A value without I/O. Of a thing's states only the last one is kept; transitions are all kept, in
-//! their order. Past [`RECORDS_MAX`] the least valuable go: the oldest transitions, then what is
+//! A value without I/O. Of a thing's states only the last one is kept; transitions and lines of the
+//! audit log are all kept, in their order. Past [`RECORDS_MAX`] the least valuable go: the oldest transitions, then what is
 //! written again soon anyway.
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::model::{IncidentId, NoticeId, ProgramKey, Record, ServerName};
+use crate::model::{IncidentId, NoticeId, ProgramKey, Record, ServerName, SilenceId};
 
 /// Changes that wait at most: a record and an incident for each of 5000 programs, the default series
 /// cap of one supervisord. At about 0.5 KB a record it stays near 5 MB.
@@ -21,6 +21,8 @@ enum Key {
     Server(ServerName),
     Channel(String),
     Notice(String, NoticeId),
+    Silence(SilenceId),
+    Hold(ProgramKey),
 }
 
 /// Changes that wait for the disk.
@@ -84,7 +86,7 @@ impl Backlog {
 
 fn key(record: &Record) -> Option<Key> {
     match record {
-        Record::Transition(_) => None,
+        Record::Transition(_) | Record::Audit(_) => None,
         Record::Incident(incident) => Some(Key::Incident(incident.id.clone())),
         Record::Server(server) => Some(Key::Server(server.server.clone())),
         Record::Program(program) => Some(Key::Program(program.key.clone())),
@@ -94,6 +96,10 @@ fn key(record: &Record) -> Option<Key> {
         }
         Record::NoticeDone { channel, id } => Some(Key::Notice(channel.clone(), id.clone())),
         Record::Channel(channel) => Some(Key::Channel(channel.channel.clone())),
+        Record::Silence(silence) => Some(Key::Silence(silence.id.clone())),
+        Record::SilenceEnded(id) => Some(Key::Silence(id.clone())),
+        Record::Hold(hold) => Some(Key::Hold(hold.key.clone())),
+        Record::HoldEnded(program) => Some(Key::Hold(program.clone())),
     }
 }
 

@@ -14,6 +14,9 @@ const CLOSED_INCIDENTS: u32 = 500;
 /// Transitions that are given back: what the page and the API show at most.
 const TRANSITIONS: u32 = 2000;
 
+/// Lines of the audit log that are given back: what the API shows at most.
+const AUDIT: u32 = 500;
+
 /// Reads everything that a new run needs. A document that cannot be read is left out, and told.
 pub(super) fn load(
     connection: &Connection,
@@ -54,6 +57,18 @@ pub(super) fn load(
             |row, notice: Notice| Ok((row.get(1)?, notice)),
         )?,
         channels: reader.documents("channels", "SELECT document FROM channels ORDER BY channel")?,
+        silences: reader.documents("silences", "SELECT document FROM silences ORDER BY id")?,
+        holds: reader.documents(
+            "holds",
+            r#"SELECT document FROM holds ORDER BY server, "group", name"#,
+        )?,
+        audit: reader.documents(
+            "audit",
+            &format!(
+                "SELECT document FROM (SELECT seq, document FROM audit ORDER BY seq DESC LIMIT {AUDIT})
+                 ORDER BY seq"
+            ),
+        )?,
     };
     Ok((saved, reader.notices))
 }

@@ -10,7 +10,8 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// From nothing to the present, one step each.
-pub(super) const MIGRATIONS: [&str; 1] = [r#"
+pub(super) const MIGRATIONS: [&str; 2] = [
+    r#"
 CREATE TABLE servers (
     server   TEXT NOT NULL PRIMARY KEY,
     document TEXT NOT NULL
@@ -57,7 +58,27 @@ CREATE TABLE channels (
     channel  TEXT NOT NULL PRIMARY KEY,
     document TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
-"#];
+"#,
+    r#"
+CREATE TABLE silences (
+    id       TEXT NOT NULL PRIMARY KEY,
+    document TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE holds (
+    server   TEXT NOT NULL,
+    "group"  TEXT NOT NULL,
+    name     TEXT NOT NULL,
+    document TEXT NOT NULL,
+    PRIMARY KEY (server, "group", name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE audit (
+    seq      INTEGER PRIMARY KEY,
+    document TEXT NOT NULL
+) STRICT;
+"#,
+];
 
 /// How many migrations a database has been through; 0 for a fresh one and for another program's.
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
@@ -117,11 +138,11 @@ mod tests {
         drop(connection);
 
         let mut connection = Connection::open(&path).unwrap();
-        let migrations = [MIGRATIONS[0], NEXT];
+        let migrations = [MIGRATIONS[0], MIGRATIONS[1], NEXT];
         migrate(&mut connection, &migrations).unwrap();
         migrate(&mut connection, &migrations).unwrap();
 
-        assert_eq!(version(&connection).unwrap(), 2);
+        assert_eq!(version(&connection).unwrap(), 3);
         assert_eq!(
             kinds(&connection),
             [

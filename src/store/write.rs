@@ -7,13 +7,17 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use serde::Serialize;
 
 use super::backlog::Backlog;
-use crate::model::{Incident, Notice, ProgramKey, Record, Transition};
+use crate::model::{Hold, Incident, Notice, ProgramKey, Record, Transition};
 
 /// Transitions that are kept at most, whatever the retention: about 15 MB, or one a minute for a month.
 const TRANSITIONS_MAX: i64 = 50_000;
 
 /// Closed incidents that are kept at most, whatever the retention: about 20 MB.
 const CLOSED_INCIDENTS_MAX: i64 = 10_000;
+
+/// Lines of the audit log that are kept at most, whatever the retention: about 3 MB, or ten a day for
+/// years.
+const AUDIT_MAX: i64 = 10_000;
 
 /// Rows that one pruning removes from a table, so that no commit waits long behind it.
 const PRUNE_ROWS: usize = 5_000;
@@ -60,6 +64,10 @@ pub(super) fn prune(
         ),
         params![oldest, CLOSED_INCIDENTS_MAX],
     )?;
+    transaction.execute(
+        "DELETE FROM audit WHERE seq <= (SELECT max(seq) FROM audit) - ?1",
+        params![AUDIT_MAX],
+    )?;
     transaction.commit()?;
     Ok(transitions >= PRUNE_ROWS || incidents >= PRUNE_ROWS)
 }
@@ -102,7 +110,43 @@ fn apply(transaction: &Transaction<'_>, record: &Record) -> rusqlite::Result<()>
              ON CONFLICT DO UPDATE SET document = excluded.document",
             params![channel.channel, document(channel)?],
         ),
+        Record::Silence(silence) => execute(
+            transaction,
+            "INSERT INTO silences (id, document) VALUES (?1, ?2)
+             ON CONFLICT DO UPDATE SET document = excluded.document",
+            params![silence.id.0, document(silence)?],
+        ),
+        Record::SilenceEnded(id) => execute(
+            transaction,
+            "DELETE FROM silences WHERE id = ?1",
+            params![id.0],
+        ),
+        Record::Hold(hold) => put_hold(transaction, hold),
+        Record::HoldEnded(ProgramKey { server, program }) => execute(
+            transaction,
+            r#"DELETE FROM holds WHERE server = ?1 AND "group" = ?2 AND name = ?3"#,
+            params![server.as_str(), &*program.group, &*program.name],
+        ),
+        Record::Audit(entry) => execute(
+            transaction,
+            "INSERT INTO audit (document) VALUES (?1)",
+            params![document(entry)?],
+        ),
     }
+}
+
+fn put_hold(transaction: &Transaction<'_>, hold: &Hold) -> rusqlite::Result<()> {
+    execute(
+        transaction,
+        r#"INSERT INTO holds (server, "group", name, document) VALUES (?1, ?2, ?3, ?4)
+           ON CONFLICT DO UPDATE SET document = excluded.document"#,
+        params![
+            hold.key.server.as_str(),
+            &*hold.key.program.group,
+            &*hold.key.program.name,
+            document(hold)?
+        ],
+    )
 }
 
 fn insert_transition(

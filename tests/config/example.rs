@@ -77,5 +77,5 @@ fn the_example_knows_every_key() {
             );
         }
     }
-    assert_eq!(sections.len(), 10);
+    assert_eq!(sections.len(), 11);
 }

@@ -116,6 +116,25 @@ fn every_key_arrives_where_it_belongs_and_no_secret_in_debug() {
 }
 
 #[test]
+fn a_maintenance_window_is_read_with_its_defaults() {
+    let text = "[[maintenance]]\nmatch = \"es:*\"\nfrom = \"23:30\"\nto = \"24:00\"\n\
+                [[maintenance]]\nmatch = \"*\"\nfrom = \"02:00\"\nto = \"04:00\"\ndays = [\"sun\", \"sat\"]\n\
+                timezone = \"Asia/Shanghai\"\npause_retries = true\n";
+    let config = load_text(text).unwrap();
+    let [first, second] = config.engine.maintenance.as_slice() else {
+        panic!("two windows");
+    };
+    assert_eq!(first.matcher.glob().glob(), "es:*");
+    assert_eq!(first.days, (1..=7).collect());
+    let (from, to) = (first.from.to_string(), first.to.to_string());
+    assert_eq!((from.as_str(), to.as_str()), ("23:30:00", "00:00:00"));
+    assert!(!first.pause_retries);
+    assert_eq!(second.days, [6, 7].into());
+    assert_eq!(second.zone.iana_name(), Some("Asia/Shanghai"));
+    assert!(second.pause_retries);
+}
+
+#[test]
 fn the_documented_configuration_is_taken_as_it_stands() {
     let path = Path::new(FOLDER).join("valid-contract.toml");
     let config = config::load(Some(&path), &environment()).unwrap();

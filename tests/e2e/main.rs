@@ -22,6 +22,7 @@ mod loops;
 mod main_log;
 mod open_files;
 mod operator;
+mod orders;
 mod restarts;
 mod retry;
 mod secrecy;

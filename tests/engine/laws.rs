@@ -31,6 +31,7 @@ impl Laws {
         starts_keep_to_the_budget(rig, self.clocks_jump);
         starts_keep_to_the_limits(rig, self.clocks_jump);
         starts_are_for_what_is_left_down(rig);
+        orders_are_kept(rig);
         if !self.clocks_jump {
             no_death_is_made_up(rig);
             no_operator_is_made_up(rig);
@@ -187,7 +188,8 @@ fn incidents_are_told_once(rig: &Rig) {
     for incident in &rig.saved.incidents {
         let counts = told.get(&incident.id).copied().unwrap_or_default();
         let ended = u32::from(!incident.is_open());
-        let is_silent = incident.baseline && counts == (0, 0);
+        // What was silenced from its beginning to its end is told to nobody.
+        let is_silent = (incident.baseline || incident.is_unknown()) && counts == (0, 0);
         assert!(
             counts == (1, ended) || is_silent,
             "{incident:?} was told {counts:?} times"
@@ -323,6 +325,30 @@ fn starts_keep_to_the_limits(rig: &Rig, clocks_jump: bool) {
                 ) =>
             {
                 under_way.retain(|other| *other.program.name != *transition.name);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Within a silence nobody is told that something failed, and nothing is started that is held.
+fn orders_are_kept(rig: &Rig) {
+    let (mut silences, mut holds) = (Vec::new(), Vec::new());
+    for (at, effect) in effects(rig) {
+        match effect {
+            Effect::Record(Record::Silence(silence)) => silences.push(silence),
+            Effect::Record(Record::SilenceEnded(id)) => silences.retain(|known| known.id != *id),
+            Effect::Record(Record::Hold(hold)) => holds.push(&hold.key),
+            Effect::Record(Record::HoldEnded(key)) => holds.retain(|known| *known != key),
+            Effect::Start { key, .. } => assert!(!holds.contains(&key), "{key} started at {at}"),
+            Effect::Notice(notice) if notice.reason != NoticeReason::Closed => {
+                for incident in &notice.incidents {
+                    let name = incident.program.as_ref().map(ProgramName::full);
+                    let is_silenced = silences.iter().any(|silence| {
+                        silence.pattern == "*" || name.as_ref() == Some(&silence.pattern)
+                    });
+                    assert!(!is_silenced, "{:?} told at {at}", incident.program);
+                }
             }
             _ => {}
         }

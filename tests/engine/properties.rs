@@ -6,8 +6,8 @@ use std::time::Duration;
 use globset::Glob;
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use supervigil::{
-    engine::{ProgramRule, RetryRule, RetrySettings, Settings},
-    model::Incident,
+    engine::{Order, ProgramRule, RetryRule, RetrySettings, Settings, Whom},
+    model::{Incident, ProgramName},
 };
 
 use super::{
@@ -31,6 +31,10 @@ enum Action {
     RestartSupervigil,
     Hang,
     Answer,
+    Silence(Option<usize>, u64),
+    Unsilence,
+    Hold(usize, Option<u64>),
+    Release(usize),
     SupervisordClock(i64),
     SupervigilClock(i64),
 }
@@ -167,6 +171,17 @@ fn an_action() -> impl Strategy<Value = Action> {
         4 => an_operators_action(),
         1 => Just(Action::Hang),
         2 => Just(Action::Answer),
+        2 => an_order(),
+    ]
+}
+
+fn an_order() -> impl Strategy<Value = Action> {
+    let which = 0..PROGRAMS;
+    prop_oneof![
+        3 => (option::of(which.clone()), 1_u64..60).prop_map(|(i, s)| Action::Silence(i, s)),
+        1 => Just(Action::Unsilence),
+        2 => (which.clone(), option::of(1_u64..60)).prop_map(|(i, s)| Action::Hold(i, s)),
+        1 => which.prop_map(Action::Release),
     ]
 }
 
@@ -213,8 +228,40 @@ fn act(rig: &mut Rig, action: &Action) {
         Action::RestartSupervigil => rig.start(),
         Action::Hang => rig.sim.hangs = true,
         Action::Answer => rig.sim.hangs = false,
+        Action::Silence(i, seconds) => {
+            let pattern = i.map_or_else(|| "*".to_owned(), |i| name(rig, i).full());
+            let _answer = rig.order(Order::Silence {
+                pattern,
+                lasting: Duration::from_secs(seconds),
+                reason: "a reason".to_owned(),
+            });
+        }
+        Action::Unsilence => {
+            let silence = rig.saved.silences.first();
+            if let Some(id) = silence.map(|silence| silence.id.clone()) {
+                rig.order(Order::EndSilence { id }).unwrap();
+            }
+        }
+        Action::Hold(i, seconds) => {
+            let _answer = rig.order(Order::Hold {
+                program: whom(&name(rig, i)),
+                lasting: seconds.map(Duration::from_secs),
+                reason: String::new(),
+            });
+        }
+        Action::Release(i) => {
+            let program = whom(&name(rig, i));
+            let _answer = rig.order(Order::Release { program });
+        }
         Action::SupervisordClock(by) => rig.sim.clock += by,
         Action::SupervigilClock(by) => rig.clock += by,
+    }
+}
+
+fn whom(name: &ProgramName) -> Whom {
+    Whom {
+        server: None,
+        name: name.full(),
     }
 }
 

@@ -6,8 +6,8 @@ use std::{mem, time::Duration};
 use jiff::Timestamp;
 use supervigil::{
     engine::{
-        AlertSettings, Effect, Engine, Input, LogReading, PollFailure, RetrySettings,
-        ServerSettings, Settings, StartOutcome,
+        AlertSettings, Effect, Engine, Input, LogReading, Order, OrderError, Ordered, PollFailure,
+        RetrySettings, ServerSettings, Settings, StartOutcome,
     },
     model::{Moment, ProcessState, ProgramKey, ProgramName, Record, Saved, ServerName},
 };
@@ -119,6 +119,7 @@ pub(crate) fn settings() -> Settings {
             unreachable_after: Duration::from_secs(15),
         },
         programs: Vec::new(),
+        maintenance: Vec::new(),
     }
 }
 
@@ -186,6 +187,15 @@ impl Rig {
             let effects = engine.reconfigure(settings, now);
             self.perform(effects);
         }
+    }
+
+    /// Somebody gives an order.
+    pub(crate) fn order(&mut self, order: Order) -> Result<Ordered, OrderError> {
+        let now = self.moment(self.sim.now);
+        let engine = self.engine.as_mut().unwrap();
+        let (outcome, effects) = engine.order(order, "li", now);
+        self.perform(effects);
+        outcome
     }
 
     pub(crate) fn advance(&mut self, to: u64) {
@@ -373,7 +383,8 @@ impl Rig {
                 | Effect::Detected { .. }
                 | Effect::Notice(_)
                 | Effect::AttemptEnded { .. }
-                | Effect::StartWaits { .. } => {}
+                | Effect::StartWaits { .. }
+                | Effect::Suppressed { .. } => {}
             }
             self.seen.push((now, Seen::Effect(Box::new(effect))));
         }
@@ -404,6 +415,14 @@ pub(crate) fn keep(saved: &mut Saved, record: &Record) {
             saved.programs.push(program);
         }
         Record::ProgramRemoved(key) => saved.programs.retain(|known| known.key != key),
+        Record::Silence(silence) => saved.silences.push(silence),
+        Record::SilenceEnded(id) => saved.silences.retain(|known| known.id != id),
+        Record::Hold(hold) => {
+            saved.holds.retain(|known| known.key != hold.key);
+            saved.holds.push(hold);
+        }
+        Record::HoldEnded(key) => saved.holds.retain(|known| known.key != key),
+        Record::Audit(entry) => saved.audit.push(entry),
         Record::NoticeQueued { .. } | Record::NoticeDone { .. } | Record::Channel(_) => {}
     }
 }

@@ -7,8 +7,9 @@
 use std::{fs, path::Path, time::Duration};
 
 use globset::Glob;
+use jiff::{civil::Time, tz::TimeZone};
 use supervigil::{
-    engine::{ProgramRule, RetryRule},
+    engine::{Order, ProgramRule, RetryRule, Whom, Window},
     model::{Feed, ProgramName, Severity},
 };
 
@@ -167,6 +168,10 @@ impl Scenario {
                 let (_, value) = option.split_once('=').unwrap();
                 settings.alert.resolve_after = duration(value);
             }
+            ["setting", "maintenance", pattern, options @ ..] => {
+                let window = window(pattern, options);
+                self.rig.settings.maintenance.push(window);
+            }
             ["setting", option] if option.starts_with("reminders=") => {
                 let waits = option.trim_start_matches("reminders=").split(',');
                 settings.alert.reminders = waits.map(duration).collect();
@@ -207,6 +212,30 @@ impl Scenario {
             ["supervisord", "removes", name] => rig.sim.remove(&program(name)),
             ["supervisord", "adds", name, options @ ..] => rig.sim.add(spec(name, options)),
             ["supervisord", "loses", name] => rig.sim.loses(&program(name)),
+            ["silence", pattern, lasting] => {
+                let order = Order::Silence {
+                    pattern: (*pattern).to_owned(),
+                    lasting: duration(lasting),
+                    reason: "a reason".to_owned(),
+                };
+                rig.order(order).unwrap();
+            }
+            ["unsilence"] => {
+                let id = rig.saved.silences[0].id.clone();
+                rig.order(Order::EndSilence { id }).unwrap();
+            }
+            ["hold", name, lasting @ ..] => {
+                let order = Order::Hold {
+                    program: whom(name),
+                    lasting: lasting.first().map(|lasting| duration(lasting)),
+                    reason: "a reason".to_owned(),
+                };
+                rig.order(order).unwrap();
+            }
+            ["release", name] => {
+                let program = whom(name);
+                rig.order(Order::Release { program }).unwrap();
+            }
             ["pidfds", "come"] => rig.change(Feed::Pidfd, true, rig.sim.now),
             ["pidfds", "go"] => rig.change(Feed::Pidfd, false, rig.sim.now),
             [name, "dies", end] => rig.sim.dies(&program(name), parse_end(end)),
@@ -222,6 +251,34 @@ fn words(line: &str) -> Vec<&str> {
 
 fn program(name: &str) -> ProgramName {
     name.parse().unwrap()
+}
+
+fn whom(name: &str) -> Whom {
+    Whom {
+        server: None,
+        name: name.to_owned(),
+    }
+}
+
+/// Every day, in UTC; the simulation begins at 08:00.
+fn window(pattern: &str, options: &[&str]) -> Window {
+    let mut window = Window {
+        matcher: Glob::new(pattern).unwrap().compile_matcher(),
+        days: (1..=7).collect(),
+        from: Time::midnight(),
+        to: Time::midnight(),
+        zone: TimeZone::UTC,
+        pause_retries: false,
+    };
+    for (key, value) in pairs(options) {
+        match key {
+            "from" => window.from = value.parse().unwrap(),
+            "to" => window.to = value.parse().unwrap(),
+            "pause_retries" => window.pause_retries = value == "true",
+            _ => panic!("no such option of a window: {key}"),
+        }
+    }
+    window
 }
 
 fn pairs<'a>(options: &'a [&'a str]) -> impl Iterator<Item = (&'a str, &'a str)> {

@@ -48,6 +48,14 @@ impl Story {
                 )
             }
             Effect::Record(Record::ProgramRemoved(key)) => format!("{key}: removed"),
+            Effect::Record(Record::Audit(entry)) => format!(
+                "AUDIT {} {} {}: {}",
+                entry.author,
+                entry.action.name(),
+                entry.subject,
+                entry.reason
+            ),
+            Effect::Suppressed { why } => format!("not told: {why}"),
             Effect::Notice(notice) => self.notice(notice),
             Effect::Start {
                 key, state, number, ..
@@ -149,6 +157,11 @@ fn state(incident: &Incident) -> String {
                 wall(*until)
             )
         }
+        Next::Held { by, until } => format!(
+            ", next: held by {}{}",
+            by.as_deref().unwrap_or("a window"),
+            until.map_or_else(String::new, |until| format!(" until {}", wall(until)))
+        ),
         Next::Suspended => ", next: suspended".to_owned(),
         Next::Runs => ", next: runs".to_owned(),
     };

@@ -62,6 +62,7 @@ pub(crate) fn notice(name: &str, reason: NoticeReason, serial: usize, time: Time
         at_mobiles: Vec::new(),
         told_at: None,
         reminders: 0,
+        withheld: None,
     };
     Notice {
         id: NoticeId(format!("{serial:05}-{name}-{}", reason.name())),

@@ -200,7 +200,12 @@ impl World {
             | Record::Incident(_)
             | Record::Server(_)
             | Record::Program(_)
-            | Record::ProgramRemoved(_)) => panic!("{other:?}"),
+            | Record::ProgramRemoved(_)
+            | Record::Silence(_)
+            | Record::SilenceEnded(_)
+            | Record::Hold(_)
+            | Record::HoldEnded(_)
+            | Record::Audit(_)) => panic!("{other:?}"),
         }
     }
 

@@ -4,9 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use supervigil::model::{
-    Cause, ChannelView, ConfigView, Counters, Exit, Exits, Feed, Identity, Incident, IncidentId,
-    Kind, Moment, Next, Outcome, ProcessState, ProcessView, ProgramName, Published, RetryView,
-    SeenBy, ServerName, ServerView, Severity, StoreView, Transition,
+    Action, AuditEntry, Cause, ChannelView, ConfigView, Counters, Exit, Exits, Feed, Hold,
+    Identity, Incident, IncidentId, Kind, Moment, Next, OpenWindow, Outcome, ProcessState,
+    ProcessView, ProgramKey, ProgramName, Published, RetryView, SeenBy, ServerName, ServerView,
+    Severity, Silence, SilenceId, StoreView, Transition,
 };
 
 /// 2026-11-23T05:41:18.123Z, the present of the picture.
@@ -53,6 +54,38 @@ pub(crate) fn of_everything() -> Published {
                 ..channel("备用", false)
             },
         ],
+        silences: vec![Silence {
+            id: SilenceId("01JSILENCE".to_owned()),
+            pattern: "batch:*".to_owned(),
+            since: ago(600),
+            until: NOW.saturating_add(Duration::from_secs(3600)).unwrap_or(NOW),
+            author: "li".to_owned(),
+            reason: "<b>disk swap</b>".to_owned(),
+        }],
+        holds: vec![Hold {
+            key: ProgramKey::new(
+                &ServerName::new("main"),
+                &ProgramName::new("es", "es_node_a"),
+            ),
+            since: ago(300),
+            until: None,
+            author: "wang".to_owned(),
+            reason: String::new(),
+        }],
+        windows: vec![OpenWindow {
+            pattern: "report_*".to_owned(),
+            until: NOW.saturating_add(Duration::from_secs(7200)).unwrap_or(NOW),
+            pause_retries: true,
+        }],
+        audit: vec![AuditEntry {
+            time: ago(300),
+            author: "wang".to_owned(),
+            action: Action::Hold,
+            subject: "main/es:es_node_a".to_owned(),
+            until: None,
+            reason: String::new(),
+        }]
+        .into(),
         store: StoreView::default(),
         config: ConfigView {
             last_reload_ok: true,
@@ -239,6 +272,7 @@ fn fatal() -> Incident {
         at_mobiles: Vec::new(),
         told_at: None,
         reminders: 0,
+        withheld: None,
     }
 }
 

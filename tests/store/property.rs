@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use proptest::{collection::vec, prelude::*};
 use supervigil::model::{
-    ChannelRecord, Incident, Notice, ProgramKey, ProgramRecord, Record, Saved, ServerRecord,
-    Transition,
+    AuditEntry, ChannelRecord, Hold, Incident, Notice, ProgramKey, ProgramRecord, Record, Saved,
+    ServerRecord, Silence, Transition,
 };
 use tempfile::tempdir;
 
 use super::support::{
-    channel, closed, done, incident, key, notice, open, program, queued, reopen, server, transition,
+    audit, channel, closed, done, hold, incident, key, notice, open, program, queued, reopen,
+    server, silence, transition,
 };
 
 #[derive(Debug, Clone)]
@@ -28,6 +29,9 @@ struct Model {
     transitions: Vec<Transition>,
     notices: BTreeMap<(String, String), Notice>,
     channels: BTreeMap<String, ChannelRecord>,
+    silences: BTreeMap<String, Silence>,
+    holds: BTreeMap<ProgramKey, Hold>,
+    audit: Vec<AuditEntry>,
 }
 
 impl Model {
@@ -55,6 +59,19 @@ impl Model {
             Record::Channel(channel) => {
                 self.channels.insert(channel.channel.clone(), channel);
             }
+            Record::Silence(silence) => {
+                self.silences.insert(silence.id.0.clone(), silence);
+            }
+            Record::SilenceEnded(id) => {
+                self.silences.remove(&id.0);
+            }
+            Record::Hold(hold) => {
+                self.holds.insert(hold.key.clone(), hold);
+            }
+            Record::HoldEnded(key) => {
+                self.holds.remove(&key);
+            }
+            Record::Audit(entry) => self.audit.push(entry),
         }
     }
 
@@ -74,6 +91,9 @@ impl Model {
             transitions: self.transitions.clone(),
             queued,
             channels: self.channels.values().cloned().collect(),
+            silences: self.silences.values().cloned().collect(),
+            holds: self.holds.values().cloned().collect(),
+            audit: self.audit.clone(),
         }
     }
 }
@@ -99,6 +119,11 @@ fn record() -> impl Strategy<Value = Record> {
             .prop_map(|(channel, id, time)| queued(&channel, &notice(&id, time))),
         (name(), name()).prop_map(|(channel, id)| done(&channel, &notice(&id, 0))),
         (name(), any::<u32>()).prop_map(|(name, n)| Record::Channel(channel(&name, n))),
+        (name(), 0..5_i64).prop_map(|(id, time)| Record::Silence(silence(&id, time))),
+        name().prop_map(|id| Record::SilenceEnded(silence(&id, 0).id)),
+        (name(), prop::option::of(0..5_i64)).prop_map(|(name, at)| Record::Hold(hold(&name, at))),
+        name().prop_map(|name| Record::HoldEnded(key(&name))),
+        (0..5_i64).prop_map(|time| Record::Audit(audit(time))),
     ]
 }
 

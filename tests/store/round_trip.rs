@@ -9,8 +9,8 @@ use supervigil::{
 use tempfile::tempdir;
 
 use super::support::{
-    DAY, at, channel, closed, done, incident, key, notice, now, open, program, queued, reopen,
-    server, settings, transition,
+    DAY, at, audit, channel, closed, done, hold, incident, key, notice, now, open, program, queued,
+    reopen, server, settings, silence, transition,
 };
 
 #[tokio::test]
@@ -48,6 +48,12 @@ async fn every_kind_of_record_comes_back() {
             queued("ops", &notice("01N", 7)),
             queued("hook", &notice("01M", 6)),
             Record::Channel(channel("ops", 4)),
+            Record::Silence(silence("01T", 4)),
+            Record::Silence(silence("01S", 3)),
+            Record::Hold(hold("es_node_b", Some(9))),
+            Record::Hold(hold("es_node_a", None)),
+            Record::Audit(audit(1)),
+            Record::Audit(audit(2)),
         ])
         .await
         .unwrap();
@@ -66,6 +72,9 @@ async fn every_kind_of_record_comes_back() {
                 ("ops".to_owned(), notice("01N", 7)),
             ],
             channels: vec![channel("ops", 4)],
+            silences: vec![silence("01S", 3), silence("01T", 4)],
+            holds: vec![hold("es_node_a", None), hold("es_node_b", Some(9))],
+            audit: vec![audit(1), audit(2)],
         }
     );
 }
@@ -84,6 +93,11 @@ async fn a_later_state_replaces_an_earlier_one() {
             queued("ops", &told),
             queued("hook", &told),
             Record::Channel(channel("ops", 1)),
+            Record::Silence(silence("01S", 3)),
+            Record::Silence(silence("01T", 4)),
+            Record::Hold(hold("es_node_a", None)),
+            Record::Hold(hold("es_node_b", None)),
+            Record::Audit(audit(1)),
         ])
         .await
         .unwrap();
@@ -95,6 +109,10 @@ async fn a_later_state_replaces_an_earlier_one() {
             Record::ProgramRemoved(key("es_node_b")),
             done("ops", &told),
             Record::Channel(channel("ops", 2)),
+            Record::SilenceEnded(silence("01S", 3).id),
+            Record::Hold(hold("es_node_a", Some(9))),
+            Record::HoldEnded(key("es_node_b")),
+            Record::Audit(audit(2)),
         ])
         .await
         .unwrap();
@@ -110,6 +128,9 @@ async fn a_later_state_replaces_an_earlier_one() {
             transitions: vec![],
             queued: vec![("hook".to_owned(), told)],
             channels: vec![channel("ops", 2)],
+            silences: vec![silence("01T", 4)],
+            holds: vec![hold("es_node_a", Some(9))],
+            audit: vec![audit(1), audit(2)],
         }
     );
 }

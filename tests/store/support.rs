@@ -5,10 +5,11 @@ use std::{path::Path, time::Duration};
 use jiff::Timestamp;
 use supervigil::{
     model::{
-        Cause, ChannelRecord, Counters, CycleRecord, Delivery, Exit, Exits, Identity, Incident,
-        IncidentId, Kind, Moment, Next, Notice, NoticeId, NoticeReason, Outcome, Process,
-        ProcessState, ProgramKey, ProgramName, ProgramRecord, Record, RetryRecord, Saved, SeenBy,
-        ServerName, ServerRecord, Severity, Transition,
+        Action, AuditEntry, Cause, ChannelRecord, Counters, CycleRecord, Delivery, Exit, Exits,
+        Hold, Identity, Incident, IncidentId, Kind, Moment, Next, Notice, NoticeId, NoticeReason,
+        Outcome, Process, ProcessState, ProgramKey, ProgramName, ProgramRecord, Record,
+        RetryRecord, Saved, SeenBy, ServerName, ServerRecord, Severity, Silence, SilenceId,
+        Transition,
     },
     store::{OpenNotice, Settings, Store},
 };
@@ -54,6 +55,38 @@ pub(crate) async fn reopen(store: Store, folder: &Path) -> (Store, Saved) {
 
 pub(crate) fn key(name: &str) -> ProgramKey {
     ProgramKey::new(&ServerName::new("main"), &ProgramName::new("es", name))
+}
+
+pub(crate) fn silence(id: &str, since: i64) -> Silence {
+    Silence {
+        id: SilenceId(id.to_owned()),
+        pattern: "es:*".to_owned(),
+        since: at(since),
+        until: at(since + 60),
+        author: "li".to_owned(),
+        reason: "换硬盘".to_owned(),
+    }
+}
+
+pub(crate) fn hold(name: &str, until: Option<i64>) -> Hold {
+    Hold {
+        key: key(name),
+        since: at(0),
+        until: until.map(at),
+        author: "wang".to_owned(),
+        reason: String::new(),
+    }
+}
+
+pub(crate) fn audit(time: i64) -> AuditEntry {
+    AuditEntry {
+        time: at(time),
+        author: "li".to_owned(),
+        action: Action::EndSilence,
+        subject: "es:*".to_owned(),
+        until: Some(at(60)),
+        reason: "换硬盘".to_owned(),
+    }
 }
 
 pub(crate) fn transition(number: u32) -> Transition {
@@ -102,6 +135,7 @@ pub(crate) fn incident(id: &str, opened: i64) -> Incident {
         at_mobiles: vec!["13800000000".to_owned()],
         told_at: None,
         reminders: 0,
+        withheld: None,
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) struct Supervigil {
 
 impl Supervigil {
     /// Starts `supervigil run` with a configuration, to which `[http] listen` and `[storage] path`
-    /// are added unless it has those tables, and waits until HTTP answers.
+    /// are added unless it has those, and waits until HTTP answers.
     pub(crate) fn start(config: &str) -> Self {
         Self::start_by(None, config)
     }
@@ -252,6 +252,9 @@ fn write_config(folder: &TempDir, port: u16, config: &str) {
     let database = folder.path().join("supervigil.db");
     let storage = format!("[storage]\npath = \"{}\"\n", database.display());
     let mut whole = format!("{config}\n");
+    if config.contains("[http]\n") && !config.contains("listen = ") {
+        whole = whole.replace("[http]\n", &http);
+    }
     for table in [http, storage] {
         let name = table.lines().next().unwrap_or_default();
         if !config.contains(name) {

@@ -185,6 +185,16 @@ impl Words for En {
                 clock.brief(*until)
             ),
             Next::Suspended => "supervisord is shutting down; supervigil starts nothing".to_owned(),
+            Next::Held { by, until } => {
+                let who = by.as_ref().map_or_else(
+                    || "a maintenance window".to_owned(),
+                    |by| format!("the hold of {by}"),
+                );
+                let until = until.map_or_else(String::new, |until| {
+                    format!(" until {}", clock.brief(until))
+                });
+                format!("supervigil does not start it{until}: {who} says so{start}")
+            }
             Next::Runs => "it runs again; it is told as recovered when that has lasted".to_owned(),
         })
     }

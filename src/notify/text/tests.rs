@@ -55,6 +55,7 @@ fn fatal(name: &str) -> Incident {
         at_mobiles: vec!["13800000000".to_owned()],
         told_at: None,
         reminders: 0,
+        withheld: None,
     }
 }
 

@@ -185,6 +185,16 @@ impl Words for Zh {
                 clock.brief(*until)
             ),
             Next::Suspended => "supervisord 正在关闭，supervigil 不启动任何程序".to_owned(),
+            Next::Held { by, until } => {
+                let who = by.as_ref().map_or_else(
+                    || "正处于维护窗口".to_owned(),
+                    |by| format!("{by} 要求不要动它"),
+                );
+                let until = until.map_or_else(String::new, |until| {
+                    format!("在 {} 之前", clock.brief(until))
+                });
+                format!("supervigil {until}不启动它：{who}{start}")
+            }
             Next::Runs => "它已重新运行；稳定一段时间后会通知恢复".to_owned(),
         })
     }
