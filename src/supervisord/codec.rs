@@ -25,6 +25,9 @@ use crate::model::{Identity, Process, ProcessState, ProgramName, Snapshot};
 /// `<?xml version='1.0'?>\n<methodResponse>\n<fault>`.
 const FAULT_WITHIN_BYTES: usize = 200;
 
+/// How each struct of an answer ends (`dump_struct` of Python's xmlrpc.client).
+const STRUCT_END: &[u8] = b"</struct>";
+
 /// One call, for [`write_multicall`].
 #[derive(Debug, Clone)]
 pub struct Call {
@@ -106,9 +109,21 @@ pub fn name_param(program: &ProgramName) -> Value {
 }
 
 /// A body as text.
+///
+/// Behind the last struct of an answer stands the end of the main log, whose window may cut a
+/// character: Python 2, and so supervisord 3.x, hands the half out. It is replaced there.
 pub fn read_text(body: Vec<u8>) -> Result<String, AnswerError> {
-    String::from_utf8(body).map_err(|error| AnswerError::NotUtf8 {
-        offset: error.utf8_error().valid_up_to(),
+    String::from_utf8(body).or_else(|error| {
+        let offset = error.utf8_error().valid_up_to();
+        let body = error.as_bytes();
+        let ends = body
+            .windows(STRUCT_END.len())
+            .rposition(|part| part == STRUCT_END);
+        if ends.is_some_and(|end| end < offset) {
+            Ok(String::from_utf8_lossy(body).into_owned())
+        } else {
+            Err(AnswerError::NotUtf8 { offset })
+        }
     })
 }
 

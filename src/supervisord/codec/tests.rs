@@ -311,3 +311,27 @@ fn nesting_without_end_does_not_fill_the_stack() {
     let open = "<array><data><value>".repeat(200_000);
     assert!(read_array(answer(&open)).is_err());
 }
+
+/// As Python 2 hands it out.
+#[test]
+fn a_log_whose_first_character_is_cut_is_read_all_the_same() {
+    let (body, end) = SNAPSHOT.rsplit_once("</data>").unwrap();
+    let log = [
+        b"<value><string>\x82\xb9\n",
+        "2026 INFO 节点".as_bytes(),
+        b"</string></value>\n",
+    ]
+    .concat();
+    let body = [body.as_bytes(), &log, b"</data>", end.as_bytes()].concat();
+    let (snapshot, log) = read_poll(read_text(body).unwrap(), Some(1024)).unwrap();
+    assert_eq!(snapshot.processes.len(), 5);
+    let text = log.unwrap().text.unwrap();
+    assert!(text.ends_with("\n2026 INFO 节点"), "{text:?}");
+
+    let name_cut = SNAPSHOT.replace("es_node_a", "cut");
+    let mut name_cut = name_cut.into_bytes();
+    let place = name_cut.windows(3).position(|part| part == b"cut").unwrap();
+    name_cut[place] = 0xff;
+    let error = read_text(name_cut).unwrap_err();
+    assert!(matches!(error, AnswerError::NotUtf8 { .. }), "{error}");
+}
