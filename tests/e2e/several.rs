@@ -1,5 +1,8 @@
 //! Several supervisords, one of them over TCP.
 
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+
 use super::stage::{Script, Stage, watched};
 use crate::support::{
     programs,
@@ -57,6 +60,56 @@ fn each_is_watched_and_told_of_by_its_name() {
     assert_eq!(stage.supervigil.command(&["status"]).status.code(), Some(4));
     remote.restart();
     stage.dingtalk.wait_until_shown("Recovered: remote");
+}
+
+crate::each_release!(over_tcp_the_main_log_tells_how_a_program_ended);
+
+/// Without a unix socket nothing proves that its processes are this host's: the kernel is not asked.
+fn over_tcp_the_main_log_tells_how_a_program_ended(release: Release) {
+    let port = free_port();
+    let options = Options {
+        inet: Some((port, "watcher", "s3cret")),
+        ..Options::default()
+    };
+    let kept = ["startsecs=0", "autorestart=true"];
+    let far = Supervisord::start_with(release, options, &programs::program("far", "sleep", &kept));
+    let more = format!(
+        "[[supervisord]]\nname = \"remote\"\nurl = \"http://127.0.0.1:{port}\"\nusername = \"watcher\"\n\
+         password = \"s3cret\"\npoll_interval = \"200ms\"\nmax_load = 1.0\n"
+    );
+    let stage = Stage::set(Script {
+        more: &more,
+        ..Script::default()
+    });
+    stage.wait_for_state("far", "RUNNING");
+    let up = |feed| {
+        let series = format!("supervigil_hint_feed_up{{server=\"remote\",feed=\"{feed}\"}}");
+        stage.metric(&series)
+    };
+    wait_until(PATIENCE, "its log to be read", || up("log") == Some(1.0));
+    assert_eq!(up("pidfd"), Some(0.0));
+    for signal in [Signal::KILL, Signal::USR1] {
+        let pid = far.pid_of("far").expect("a known program");
+        let process = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        kill_process(process.expect("a live program"), signal).expect("it is ours");
+        let end = stage.wait_for_transition("far", "its end", |one| {
+            one["pid"] == pid && one["to"] == "EXITED"
+        });
+        let name = if signal == Signal::KILL {
+            "SIGKILL"
+        } else {
+            "SIGUSR1"
+        };
+        assert_eq!(end["exit"], json!({"signal": name, "core_dumped": false}));
+        assert_eq!(
+            (&end["cause"], &end["server"]),
+            (&json!("crash"), &json!("remote"))
+        );
+        wait_until(PATIENCE, "the next life", || {
+            far.pid_of("far")
+                .is_some_and(|next| next != 0 && next != pid)
+        });
+    }
 }
 
 #[test]
