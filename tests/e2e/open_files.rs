@@ -32,8 +32,11 @@ fn a_process_that_cannot_be_watched_is_said_and_its_death_is_told_all_the_same()
     let seldom = config(&stage.supervisord, &stage.dingtalk, script).replace("200ms", "10m");
     stage.supervigil.rewrite_config(&seldom);
     stage.supervigil.hup();
-    wait_until(PATIENCE, "the reload", || {
-        stage.supervigil.log().contains("configuration reloaded")
+    wait_until(PATIENCE, "a poll after the reload", || {
+        let status = stage.supervigil.json("/api/v1/status");
+        let polled = status["supervisords"][0]["last_success_at"].as_str();
+        let is_reloaded = stage.supervigil.log().contains("configuration reloaded");
+        is_reloaded && polled > status["config"]["loaded_at"].as_str()
     });
     stage.kill("web", Signal::KILL);
     let end = stage.wait_for_transition("web", "EXITED", |one| one["to"] == "EXITED");
