@@ -31,12 +31,15 @@ fn a_process_that_cannot_be_watched_is_said_and_its_death_is_told_all_the_same()
     // The next poll is too far away to be what shows the death.
     let seldom = config(&stage.supervisord, &stage.dingtalk, script).replace("200ms", "10m");
     stage.supervigil.rewrite_config(&seldom);
+    let status = stage.supervigil.json("/api/v1/status");
+    let loaded_before = status["config"]["loaded_at"].as_str();
+    let loaded_before = loaded_before.expect("a time").to_owned();
     stage.supervigil.hup();
     wait_until(PATIENCE, "a poll after the reload", || {
         let status = stage.supervigil.json("/api/v1/status");
         let polled = status["supervisords"][0]["last_success_at"].as_str();
-        let is_reloaded = stage.supervigil.log().contains("configuration reloaded");
-        is_reloaded && polled > status["config"]["loaded_at"].as_str()
+        let loaded = status["config"]["loaded_at"].as_str();
+        loaded > Some(&*loaded_before) && polled > loaded
     });
     stage.kill("web", Signal::KILL);
     let end = stage.wait_for_transition("web", "EXITED", |one| one["to"] == "EXITED");
