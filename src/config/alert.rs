@@ -2,13 +2,17 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
+use jiff::tz::TimeZone;
 use regex::Regex;
 
 use super::{
     raw::Section,
     value::{self, LONGEST},
 };
-use crate::{engine::AlertSettings, notify::Language};
+use crate::{
+    engine::{AlertSettings, HeartbeatSettings},
+    notify::Language,
+};
 
 /// A wait that may be none at all.
 const WAIT: RangeInclusive<Duration> = Duration::ZERO..=LONGEST;
@@ -37,6 +41,8 @@ pub(super) struct Alert {
     pub(super) log_tail_lines: usize,
     /// What to hide in them.
     pub(super) redact: Vec<Regex>,
+    /// When people are told each day that supervigil watches.
+    pub(super) heartbeat: Option<HeartbeatSettings>,
 }
 
 /// Reads the table.
@@ -54,6 +60,7 @@ pub(super) fn read(section: &mut Section<'_>) -> Alert {
         "write a regular expression in quotes",
         value::expression,
     );
+    let heartbeat = heartbeat(section);
     let (crash_loop_restarts, crash_loop_within) =
         section.table_or_empty("crash_loop", |section| rate(section, "restarts", 5));
     let (flapping_cycles, flapping_within) =
@@ -75,7 +82,20 @@ pub(super) fn read(section: &mut Section<'_>) -> Alert {
             .and_then(|lines| usize::try_from(lines).ok())
             .unwrap_or(10),
         redact: redact.map(|redact| redact.value).unwrap_or_default(),
+        heartbeat,
     }
+}
+
+/// A time of day by this machine's clock; empty, or left out: none.
+fn heartbeat(section: &mut Section<'_>) -> Option<HeartbeatSettings> {
+    let at = section.parsed("heartbeat", value::TIME_HINT, |text| match text {
+        "" => Ok(None),
+        text => value::time_of_day(text).map(Some),
+    });
+    Some(HeartbeatSettings {
+        at: at?.value?,
+        zone: TimeZone::system(),
+    })
 }
 
 /// `{ restarts = 3, within = "5m" }`; three events unless said otherwise.

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use jiff::{civil::Time, civil::Weekday, tz::TimeZone};
+use jiff::{civil::Weekday, tz::TimeZone};
 
 use super::{
     check,
     problem::Fault,
     raw::Section,
-    value::{self, quote},
+    value::{self, TIME_HINT, quote},
 };
 use crate::engine::{Window, day_number};
 
@@ -22,9 +22,6 @@ const DAYS: [(&str, Weekday); 7] = [
     ("sat", Weekday::Saturday),
     ("sun", Weekday::Sunday),
 ];
-
-/// The end of a day, as people write it.
-const END_OF_DAY: &str = "24:00";
 
 /// All of them, in the order of the file.
 pub(super) fn read(top: &mut Section<'_>) -> Vec<Window> {
@@ -51,8 +48,8 @@ fn read_one(section: &mut Section<'_>) -> Option<Window> {
         check::not_empty(section, days, "it would never open");
     }
     let days = days.map_or_else(|| DAYS.map(|(_, day)| day).to_vec(), |days| days.value);
-    let from = section.parsed("from", TIME_HINT, time);
-    let to = section.parsed("to", TIME_HINT, time);
+    let from = section.parsed("from", TIME_HINT, value::time_of_day);
+    let to = section.parsed("to", TIME_HINT, value::time_of_day);
     let zone = section.parsed("timezone", "write a time zone in quotes", zone);
     let pause_retries = section.flag("pause_retries").unwrap_or(false);
     Some(Window {
@@ -62,20 +59,6 @@ fn read_one(section: &mut Section<'_>) -> Option<Window> {
         to: to?.value,
         zone: zone.map_or_else(TimeZone::system, |zone| zone.value),
         pause_retries,
-    })
-}
-
-const TIME_HINT: &str = "write a time in quotes, such as \"02:00\"";
-
-fn time(text: &str) -> Result<Time, Fault> {
-    if text == END_OF_DAY {
-        return Ok(Time::midnight());
-    }
-    Time::strptime("%H:%M", text).map_err(|_no_time| {
-        Fault::new(
-            format!("{} is not a time of day", quote(text)),
-            "write hours and minutes from \"00:00\" to \"24:00\"",
-        )
     })
 }
 

@@ -237,6 +237,7 @@ fn tables(top: &mut raw::Section<'_>, environment: &Environment) -> Config {
             alert: alert.engine,
             programs,
             maintenance,
+            heartbeat: alert.heartbeat,
         },
         supervisords,
         notify: notify::Settings {

@@ -5,6 +5,7 @@
 use std::{ops::RangeInclusive, time::Duration};
 
 use globset::{Glob, GlobMatcher};
+use jiff::civil::Time;
 use regex::Regex;
 use reqwest::Url;
 
@@ -136,6 +137,22 @@ pub(super) fn glob(text: &str) -> Result<GlobMatcher, Fault> {
             "use * ? [a-z] {a,b}, and \\ before one of these to mean itself",
         )),
     }
+}
+
+/// What to write where a time of day belongs and something else than text stands.
+pub(super) const TIME_HINT: &str = "write a time in quotes, such as \"02:00\"";
+
+/// A time of day; the end of a day is its midnight.
+pub(super) fn time_of_day(text: &str) -> Result<Time, Fault> {
+    if text == "24:00" {
+        return Ok(Time::midnight());
+    }
+    Time::strptime("%H:%M", text).map_err(|_no_time| {
+        Fault::new(
+            format!("{} is not a time of day", quote(text)),
+            "write hours and minutes from \"00:00\" to \"24:00\"",
+        )
+    })
 }
 
 /// A regular expression.

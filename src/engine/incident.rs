@@ -353,6 +353,7 @@ impl Context<'_> {
             time: self.now.wall,
             incidents,
             channel: None,
+            heartbeat: None,
         };
         self.effects.push(Effect::Notice(notice));
     }

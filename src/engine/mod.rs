@@ -12,6 +12,7 @@
 //! | `ends` | ends that no look shows |
 //! | `looks` | when a program is looked at by itself |
 //! | `program` | what is remembered of a program, and whether something is wrong with it |
+//! | `heartbeat` | when people are told that supervigil watches |
 //! | `incident` | when an incident opens, escalates and closes |
 //! | `reminder` | when people are reminded of an incident |
 //! | `retry`, `backoff` | when a program is started, and what came of it |
@@ -38,6 +39,7 @@ mod effect;
 mod ends;
 mod evidence;
 mod gate;
+mod heartbeat;
 mod incident;
 mod input;
 mod looks;
@@ -65,6 +67,7 @@ use std::{
 use ulid::Ulid;
 
 pub use effect::Effect;
+pub use heartbeat::HeartbeatSettings;
 pub use input::{Input, LogReading, Looked, PollFailure};
 pub use order::{Order, OrderError, Ordered, Whom};
 pub use outcome::{AttemptOutcome, StartOutcome, Wait};
@@ -76,7 +79,10 @@ pub use targets::{PidTarget, PidTargets};
 pub use tracker::exit_of;
 pub use window::{Window, day_number};
 
-use crate::model::{Moment, NoticeReason, ProgramKey, ProgramName, Saved, ServerName};
+use crate::model::{
+    Moment, Notice, NoticeId, NoticeReason, ProgramKey, ProgramName, Saved, ServerName,
+};
+use heartbeat::Tally;
 use quiet::{Mute, Quiet};
 use server::Server;
 
@@ -89,6 +95,8 @@ pub struct Engine {
     quiet: Quiet,
     /// When a silence, a hold or a window begins or ends next.
     quiet_until: Option<Moment>,
+    /// What the next heartbeat tells.
+    tally: Tally,
     /// Those that an earlier run knew and that are not configured any more, until that is written
     /// down.
     orphans: Vec<Server>,
@@ -148,6 +156,7 @@ impl Engine {
             orphans: orphans.collect(),
             quiet_until: quiet.next_change(&settings.maintenance, now),
             quiet,
+            tally: Tally::new(settings.heartbeat.as_ref(), now),
             settings,
             rng: fastrand::Rng::with_seed(seed),
             servers,
@@ -156,6 +165,7 @@ impl Engine {
 
     /// Takes new settings in. A supervisord that is not among them is forgotten.
     pub fn reconfigure(&mut self, settings: Settings, now: Moment) -> Vec<Effect> {
+        self.tally.reconfigure(settings.heartbeat.as_ref(), now);
         self.settings = settings;
         let mut before = std::mem::take(&mut self.servers);
         for server in &self.settings.servers {
@@ -203,6 +213,7 @@ impl Engine {
             .filter_map(|server| server.next_wake(&self.settings));
         wakes
             .chain(self.quiet_until)
+            .chain(self.tally.due())
             .min_by_key(|moment| moment.monotonic)
     }
 
@@ -220,6 +231,20 @@ impl Engine {
             .get(server)
             .map(Server::program_names)
             .unwrap_or_default()
+    }
+
+    /// Tells people that supervigil watches, where that is due.
+    fn heartbeat(&mut self, now: Moment) -> Option<Effect> {
+        let settings = self.settings.heartbeat.as_ref();
+        let heartbeat = self.tally.beat(settings, &self.servers, now)?;
+        Some(Effect::Notice(Notice {
+            id: NoticeId(self.ulid(now)),
+            reason: NoticeReason::Digest,
+            time: now.wall,
+            incidents: Vec::new(),
+            channel: None,
+            heartbeat: Some(heartbeat),
+        }))
     }
 
     fn ulid(&mut self, now: Moment) -> String {
@@ -248,6 +273,8 @@ impl Engine {
             server.ask_for_looks(&mut context);
         }
         let mut effects = context.effects;
+        self.tally.count(&effects);
+        effects.extend(self.heartbeat(now));
         self.quiet_until = self.quiet.next_change(&self.settings.maintenance, now);
         effects.sort_by_key(|effect| !matches!(effect, Effect::Record(_)));
         effects

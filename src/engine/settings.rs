@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use globset::GlobMatcher;
 
-use super::Window;
+use super::{HeartbeatSettings, Window};
 use crate::model::{ProgramName, ServerName, Severity};
 
 /// Everything the engine goes by.
@@ -20,6 +20,8 @@ pub struct Settings {
     pub programs: Vec<ProgramRule>,
     /// When nobody is told of some of them.
     pub maintenance: Vec<Window>,
+    /// When people are told each day that supervigil watches; none: never.
+    pub heartbeat: Option<HeartbeatSettings>,
 }
 
 /// One supervisord, as far as the engine cares.

@@ -69,15 +69,45 @@ pub struct Notice {
     /// The other channel that it is about, in place of incidents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<ChannelTrouble>,
+    /// That supervigil watches, in place of incidents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heartbeat: Option<Heartbeat>,
 }
 
 impl Notice {
-    /// The severest of its incidents. Whoever relies on a channel that takes nothing is told nothing.
+    /// The severest of its incidents. Whoever relies on a channel that takes nothing is told nothing, and
+    /// whoever is told anything wants to know that there is somebody to tell it.
     pub fn severity(&self) -> Severity {
         let incidents = self.incidents.iter().map(|incident| incident.severity);
-        let channel = self.channel.as_ref().map(|_| Severity::Critical);
-        incidents.chain(channel).max().unwrap_or(Severity::None)
+        let others = (!self.is_of_incidents()).then_some(Severity::Critical);
+        incidents.chain(others).max().unwrap_or(Severity::None)
     }
+
+    /// Whether it is about incidents, which machines understand, too.
+    pub fn is_of_incidents(&self) -> bool {
+        self.channel.is_none() && self.heartbeat.is_none()
+    }
+}
+
+/// That supervigil watches, and what it saw.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heartbeat {
+    /// Since when it counts: since the one before, or since supervigil started.
+    pub since: Timestamp,
+    /// How many supervisords there are.
+    pub supervisords: usize,
+    /// How many of them do not answer.
+    pub silent: usize,
+    /// How many programs they have.
+    pub programs: usize,
+    /// How many of those have an open incident.
+    pub failing: usize,
+    /// Deaths that were seen.
+    pub deaths: u64,
+    /// Incidents that were told.
+    pub opened: u64,
+    /// How often supervigil started a program.
+    pub starts: u64,
 }
 
 /// A channel that takes no message before somebody mends it, or that takes messages again.

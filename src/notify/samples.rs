@@ -83,6 +83,7 @@ pub fn samples(now: Moment) -> Vec<Notice> {
         time: now.wall,
         incidents: vec![incident],
         channel: None,
+        heartbeat: None,
     })
     .collect()
 }

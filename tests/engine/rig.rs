@@ -120,6 +120,7 @@ pub(crate) fn settings() -> Settings {
         },
         programs: Vec::new(),
         maintenance: Vec::new(),
+        heartbeat: None,
     }
 }
 

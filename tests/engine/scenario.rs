@@ -9,7 +9,7 @@ use std::{fs, path::Path, time::Duration};
 use globset::Glob;
 use jiff::{civil::Time, tz::TimeZone};
 use supervigil::{
-    engine::{Order, ProgramRule, RetryRule, Whom, Window},
+    engine::{HeartbeatSettings, Order, ProgramRule, RetryRule, Whom, Window},
     model::{Feed, ProgramName, Severity},
 };
 
@@ -175,6 +175,11 @@ impl Scenario {
             ["setting", option] if option.starts_with("reminders=") => {
                 let waits = option.trim_start_matches("reminders=").split(',');
                 settings.alert.reminders = waits.map(duration).collect();
+            }
+            ["setting", option] if option.starts_with("heartbeat=") => {
+                let at = option.trim_start_matches("heartbeat=").parse().unwrap();
+                let zone = TimeZone::UTC;
+                settings.heartbeat = Some(HeartbeatSettings { at, zone });
             }
             ["setting", "must_answer=false"] => settings.servers[0].must_answer = false,
             ["rule", pattern, options @ ..] => settings.programs.insert(0, rule(pattern, options)),

@@ -96,6 +96,12 @@ impl Story {
     }
 
     fn notice(&mut self, notice: &Notice) -> String {
+        if let Some(beat) = &notice.heartbeat {
+            return format!(
+                "HEARTBEAT {} of {} programs fail, {} deaths, {} incidents, {} starts",
+                beat.failing, beat.programs, beat.deaths, beat.opened, beat.starts
+            );
+        }
         let mut line = format!("NOTICE {}", notice.reason.name());
         for incident in &notice.incidents {
             let number = self.number(incident);

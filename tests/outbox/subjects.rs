@@ -70,6 +70,7 @@ pub(crate) fn notice(name: &str, reason: NoticeReason, serial: usize, time: Time
         time,
         incidents: vec![incident],
         channel: None,
+        heartbeat: None,
     }
 }
 

@@ -155,6 +155,7 @@ pub(crate) fn notice(id: &str, time: i64) -> Notice {
         time: at(time),
         incidents: vec![incident("01A", time)],
         channel: None,
+        heartbeat: None,
     }
 }
 

@@ -89,7 +89,7 @@ impl Channel {
     /// Whether the channel is told such notices.
     fn wants(&self, notice: &Notice) -> bool {
         let severity = notice.severity();
-        let understands = notice.channel.is_none() || compose::tells_in_words(&self.settings);
+        let understands = notice.is_of_incidents() || compose::tells_in_words(&self.settings);
         understands && severity != Severity::None && self.settings.severities.contains(&severity)
     }
 

@@ -242,6 +242,7 @@ impl Outbox {
             time: now.wall,
             incidents: Vec::new(),
             channel: Some(trouble),
+            heartbeat: None,
         };
         let others = self.channels.iter_mut();
         for channel in others.filter(|channel| channel.name() != name) {

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::words::{Clock, CodeMeaning, Ending, Label, SignalMeaning, Words, largest_units};
-use crate::model::{ChannelTrouble, Incident, Kind, Next, Outcome, ProcessState, Restarts};
+use crate::model::{
+    ChannelTrouble, Heartbeat, Incident, Kind, Next, Outcome, ProcessState, Restarts,
+};
 
 /// The words of English.
 #[derive(Debug)]
@@ -237,6 +239,31 @@ impl Words for En {
             Some(_) => format!("Channel {name} takes no messages"),
             None => format!("Channel {name} takes messages again"),
         }
+    }
+
+    fn heartbeat(&self, heartbeat: &Heartbeat, since: &str) -> String {
+        let Heartbeat {
+            supervisords,
+            silent,
+            programs,
+            failing,
+            deaths,
+            opened,
+            starts,
+            ..
+        } = heartbeat;
+        let silent = match silent {
+            0 => String::new(),
+            silent => format!(" ({silent} do not answer)"),
+        };
+        format!(
+            "supervigil watches. supervisords: {supervisords}{silent}; programs: {programs}, failing: {failing}. \
+             Since {since}: {deaths} ends of processes, {opened} incidents, {starts} starts by supervigil."
+        )
+    }
+
+    fn heartbeat_title(&self) -> &'static str {
+        "supervigil watches"
     }
 }
 

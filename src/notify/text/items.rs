@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use jiff::Timestamp;
 
-use crate::model::{ChannelTrouble, Incident, Notice, NoticeReason};
+use crate::model::{ChannelTrouble, Heartbeat, Incident, Notice, NoticeReason};
 
 /// One incident, with everything that the notices of one message say about it.
 #[derive(Debug, Clone)]
@@ -72,6 +72,12 @@ pub(super) fn channels<'a>(notices: &[&'a Notice]) -> Vec<&'a ChannelTrouble> {
     }
     latest.sort_by_key(|trouble| trouble.why.is_none());
     latest
+}
+
+/// The latest heartbeat.
+pub(super) fn heartbeat<'a>(notices: &[&'a Notice]) -> Option<&'a Heartbeat> {
+    let mut notices = notices.iter().rev();
+    notices.find_map(|notice| notice.heartbeat.as_ref())
 }
 
 fn first<'a>(notice: &'a Notice, incident: &'a Incident) -> Item<'a> {

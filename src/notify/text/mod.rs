@@ -80,7 +80,11 @@ impl Message {
 pub(super) fn compose(subject: &Subject<'_>, voice: &Voice) -> Message {
     let items = items::of(subject.notices);
     let channels = items::channels(subject.notices);
-    let writer = writer::Writer::new(voice.words(), &voice.place, &items, &channels);
+    let others = writer::Others {
+        channels: &channels,
+        heartbeat: items::heartbeat(subject.notices),
+    };
+    let writer = writer::Writer::new(voice.words(), &voice.place, &items, others);
     let ringing = || items.iter().filter(|item| item.rings());
     Message {
         title: writer.title(subject.dropped),
@@ -92,5 +96,7 @@ pub(super) fn compose(subject: &Subject<'_>, voice: &Voice) -> Message {
     }
 }
 
+#[cfg(test)]
+mod others_tests;
 #[cfg(test)]
 mod tests;

@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use super::{Message, Subject, compose};
 use crate::{
     model::{
-        ChannelTrouble, Exit, Incident, IncidentId, Kind, Next, Notice, NoticeId, NoticeReason,
-        Outcome, ProcessState, ProgramName, Restarts, ServerName, Severity,
+        Exit, Incident, IncidentId, Kind, Next, Notice, NoticeId, NoticeReason, Outcome,
+        ProcessState, ProgramName, Restarts, ServerName, Severity,
     },
     notify::{
         Language,
@@ -59,13 +59,14 @@ fn fatal(name: &str) -> Incident {
     }
 }
 
-fn notice(reason: NoticeReason, time: i64, incidents: Vec<Incident>) -> Notice {
+pub(super) fn notice(reason: NoticeReason, time: i64, incidents: Vec<Incident>) -> Notice {
     Notice {
         id: NoticeId(format!("n-{time}-{}", reason.name())),
         reason,
         time: at(time),
         incidents,
         channel: None,
+        heartbeat: None,
     }
 }
 
@@ -78,7 +79,7 @@ fn closed(incident: Incident, seconds: i64, outcome: Outcome) -> Incident {
     }
 }
 
-fn render(language: Language, notices: &[Notice], brevity: u8) -> Message {
+pub(super) fn render(language: Language, notices: &[Notice], brevity: u8) -> Message {
     let notices: Vec<&Notice> = notices.iter().collect();
     let subject = Subject {
         notices: &notices,
@@ -327,28 +328,6 @@ fn durations_show_their_two_largest_units() {
         (90_061, "1 d 1 h"),
     ] {
         assert_eq!(words.duration(Duration::from_secs(seconds)), expected);
-    }
-}
-
-#[test]
-fn another_channel_is_told_of_in_its_last_state() {
-    let told = |name: &str, why: Option<&str>, time| Notice {
-        channel: Some(ChannelTrouble {
-            name: name.to_owned(),
-            why: why.map(ToOwned::to_owned),
-        }),
-        ..notice(NoticeReason::Opened, time, Vec::new())
-    };
-    let notices = [
-        told("ops", Some("DingTalk refused the message"), 0),
-        told("night", Some("the webhook answered HTTP 410"), 1),
-        told("ops", None, 2),
-    ];
-    for language in [Language::En, Language::Zh] {
-        let message = render(language, &notices, 0);
-        assert!(!message.mentions);
-        let shown = format!("{}\n---\n{}", message.title, message.markdown());
-        insta::assert_snapshot!(format!("channels_{language:?}"), shown);
     }
 }
 

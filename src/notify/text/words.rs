@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::model::{ChannelTrouble, Exit, Incident, Kind, Outcome, Restarts};
+use crate::model::{ChannelTrouble, Exit, Heartbeat, Incident, Kind, Outcome, Restarts};
 
 /// The words of one language. Every table is exhaustive: what the model can say, each language can.
 pub(super) trait Words {
@@ -52,6 +52,10 @@ pub(super) trait Words {
     fn channel(&self, trouble: &ChannelTrouble) -> String;
     /// The title of a message about nothing but that.
     fn channel_title(&self, trouble: &ChannelTrouble) -> String;
+    /// That supervigil watches, and what it saw since a time.
+    fn heartbeat(&self, heartbeat: &Heartbeat, since: &str) -> String;
+    /// The title of a message about nothing but that.
+    fn heartbeat_title(&self) -> &'static str;
 }
 
 /// The named values of a message.

@@ -11,30 +11,39 @@ use super::{
     words::{Clock, Ending, Label, Words},
 };
 use crate::{
-    model::{ChannelTrouble, Incident, Kind, NoticeReason, Outcome, Severity},
+    model::{ChannelTrouble, Heartbeat, Incident, Kind, NoticeReason, Outcome, Severity},
     notify::place::Place,
 };
 
 /// Incidents told in detail in a message about several: a phone's screen shows two or three.
 const DETAILED_MAX: usize = 3;
 
+/// What is told beside incidents.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Others<'a> {
+    /// Channels, those that need mending first.
+    pub(super) channels: &'a [&'a ChannelTrouble],
+    /// That supervigil watches.
+    pub(super) heartbeat: Option<&'a Heartbeat>,
+}
+
 /// Writes one message.
 pub(super) struct Writer<'a> {
     words: &'static dyn Words,
     place: &'a Place,
     items: &'a [Item<'a>],
-    channels: &'a [&'a ChannelTrouble],
+    others: Others<'a>,
     /// Whether names need the supervisord's name with them.
     several_servers: bool,
 }
 
 impl<'a> Writer<'a> {
-    /// For these incidents, the worst first, and these channels.
+    /// For these incidents, the worst first, and what else there is to tell.
     pub(super) fn new(
         words: &'static dyn Words,
         place: &'a Place,
         items: &'a [Item<'a>],
-        channels: &'a [&'a ChannelTrouble],
+        others: Others<'a>,
     ) -> Self {
         let first = items.first().map(|item| &item.incident.server);
         let several_servers = items
@@ -44,17 +53,17 @@ impl<'a> Writer<'a> {
             words,
             place,
             items,
-            channels,
+            others,
             several_servers,
         }
     }
 
     /// The short fact: the worst incident, and how many more there are.
     pub(super) fn title(&self, dropped: usize) -> String {
-        let (fact, more) = match (self.items, self.channels) {
+        let (fact, more) = match (self.items, self.others.channels) {
             ([], [channel, rest @ ..]) => (self.words.channel_title(channel), rest.len()),
             ([], []) if dropped > 0 => (self.words.dropped_title().to_owned(), 0),
-            ([], []) => (String::new(), 0),
+            ([], []) => (self.words.heartbeat_title().to_owned(), 0),
             ([worst, rest @ ..], _) => (self.fact(worst), rest.len()),
         };
         let more = if more > 0 {
@@ -72,8 +81,16 @@ impl<'a> Writer<'a> {
             [item] => self.single(item, subject.brevity),
             items => self.several(items, subject),
         };
-        for channel in self.channels {
+        for channel in self.others.channels {
             blocks.push(Block::Paragraph(self.words.channel(channel)));
+        }
+        if let Some(heartbeat) = self.others.heartbeat {
+            let clock = Clock {
+                zone: &self.place.zone,
+                told_at: heartbeat.since,
+            };
+            let since = clock.full(heartbeat.since);
+            blocks.push(Block::Paragraph(self.words.heartbeat(heartbeat, &since)));
         }
         if subject.dropped > 0 {
             blocks.push(Block::Paragraph(self.words.dropped(subject.dropped)));

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::words::{Clock, CodeMeaning, Ending, Label, SignalMeaning, Words, largest_units};
-use crate::model::{ChannelTrouble, Incident, Kind, Next, Outcome, ProcessState, Restarts};
+use crate::model::{
+    ChannelTrouble, Heartbeat, Incident, Kind, Next, Outcome, ProcessState, Restarts,
+};
 
 /// The words of Chinese.
 #[derive(Debug)]
@@ -227,6 +229,31 @@ impl Words for Zh {
             Some(_) => format!("通道 {name} 收不到消息"),
             None => format!("通道 {name} 恢复接收消息"),
         }
+    }
+
+    fn heartbeat(&self, heartbeat: &Heartbeat, since: &str) -> String {
+        let Heartbeat {
+            supervisords,
+            silent,
+            programs,
+            failing,
+            deaths,
+            opened,
+            starts,
+            ..
+        } = heartbeat;
+        let silent = match silent {
+            0 => String::new(),
+            silent => format!("（{silent} 个无响应）"),
+        };
+        format!(
+            "supervigil 正在值守：supervisord {supervisords} 个{silent}，程序 {programs} 个，故障中 {failing} 个。\
+             自 {since} 起：进程结束 {deaths} 次，故障 {opened} 起，自动启动 {starts} 次。"
+        )
+    }
+
+    fn heartbeat_title(&self) -> &'static str {
+        "supervigil 正在值守"
     }
 }
 
