@@ -33,6 +33,7 @@ mod program;
 mod raw;
 mod reading;
 mod retry;
+mod robots;
 mod secret;
 mod storage;
 mod supervisord;
