@@ -3,7 +3,7 @@
 //! For services that take a message in parts, each of a kind of its own, so that nothing in a text can
 //! become something else.
 
-use super::markup::Block;
+use super::markup::{Block, is_web_address};
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +35,8 @@ pub(super) fn lines(title: &str, blocks: &[Block]) -> (String, Vec<Line>) {
         Block::Paragraph(text) => vec![line(text)],
         Block::Line(text) => vec![line(&format!("- {text}"))],
         Block::Field(label, value) => vec![line(&format!("{label}{value}"))],
-        Block::Link(label, url) => vec![Line::Link(label, url.clone())],
+        Block::Link(label, url) if is_web_address(url) => vec![Line::Link(label, url.clone())],
+        Block::Link(label, text) => vec![line(&format!("{label}: {text}"))],
         Block::Quote(label, log) => std::iter::once(line(label))
             .chain(log.iter().map(|text| line(&format!("| {text}"))))
             .collect(),
@@ -46,4 +47,28 @@ pub(super) fn lines(title: &str, blocks: &[Block]) -> (String, Vec<Line>) {
 /// Text on one line, whatever is in it.
 fn line(text: &str) -> Line {
     Line::Text(text.replace('\n', " "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_address_is_a_link() {
+        let of = |url: &str| lines("", &[Block::Link("Runbook", url.to_owned())]).1;
+        let link = Line::Link("Runbook", "https://wiki/es".to_owned());
+        assert_eq!(of("https://wiki/es"), [link]);
+        let text = Line::Text("Runbook: page 3".to_owned());
+        assert_eq!(of("page 3"), [text]);
+    }
+
+    #[test]
+    fn the_first_heading_stands_above_the_lines() {
+        let heading = Block::Heading("heading".to_owned());
+        let text = Block::Paragraph("two\nlines".to_owned());
+        let below = vec![Line::Text("two lines".to_owned())];
+        let both = lines("title", &[heading, text.clone()]);
+        assert_eq!(both, ("heading".to_owned(), below.clone()));
+        assert_eq!(lines("title", &[text]), ("title".to_owned(), below));
+    }
 }

@@ -4,6 +4,8 @@
 //! they do not. Text that came from outside is escaped, but only where markdown would take it for
 //! something: a phone that shows the backslashes must still show a readable line.
 
+use reqwest::Url;
+
 /// A part of a message. Its text is raw: as it is meant to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Block {
@@ -140,6 +142,12 @@ pub(super) fn neighbours(text: &str) -> impl Iterator<Item = (char, char, char)>
         .zip(text.chars())
         .zip(after)
         .map(|((before, c), after)| (before, c, after))
+}
+
+/// Whether an address is one that a link may lead to. What is none stays text: services refuse it, or
+/// take it for something else.
+pub(super) fn is_web_address(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
 }
 
 /// The full-width twin of a character of ASCII: it reads the same and is no markup anywhere.

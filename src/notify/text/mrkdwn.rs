@@ -4,7 +4,7 @@
 //! (docs.slack.dev/messaging/formatting-message-text). That keeps links and mentions out, but no bold
 //! type, no code, no emoji and no `@here`: their signs become their full-width twins.
 
-use super::markup::{Block, join, neighbours, trim_colon, twin};
+use super::markup::{Block, is_web_address, join, neighbours, trim_colon, twin};
 
 /// Slack's mrkdwn. It has neither headings nor lists, and bold type needs a space or a sign of ASCII
 /// behind it.
@@ -14,7 +14,10 @@ pub(super) fn mrkdwn(blocks: &[Block]) -> String {
         Block::Paragraph(text) => escape(text),
         Block::Line(text) => format!("• {}", escape(text)),
         Block::Field(label, value) => format!("• *{}*: {}", trim_colon(label), escape(value)),
-        Block::Link(label, url) => format!("• <{}|{label}>", escape_url(url)),
+        Block::Link(label, url) if is_web_address(url) => {
+            format!("• <{}|{label}>", escape_url(url))
+        }
+        Block::Link(label, text) => format!("• *{label}*: {}", escape(text)),
         Block::Quote(label, lines) => {
             let lines: Vec<String> = lines
                 .iter()
@@ -99,6 +102,17 @@ mod tests {
         ] {
             assert_eq!(escape(text), expected);
         }
+    }
+
+    #[test]
+    fn only_an_address_is_a_link() {
+        let runbook = |url: &str| mrkdwn(&[Block::Link("Runbook", url.to_owned())]);
+        assert_eq!(
+            runbook("https://wiki/a|b>?c&d"),
+            "• <https://wiki/a%7Cb%3E?c&amp;d|Runbook>"
+        );
+        assert_eq!(runbook("!channel"), "• *Runbook*: !channel");
+        assert_eq!(runbook("<!channel>"), "• *Runbook*: &lt;!channel&gt;");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! documented way to write one of their signs for itself (WeCom's page on group robots). So such a
 //! sign becomes its full-width twin.
 
-use super::markup::{Block, escape_url, join, neighbours, trim_colon, twin};
+use super::markup::{Block, escape_url, is_web_address, join, neighbours, trim_colon, twin};
 
 /// WeCom's markdown. Lists it has none, so a dash is a dash.
 pub(super) fn markdown(blocks: &[Block]) -> String {
@@ -14,7 +14,10 @@ pub(super) fn markdown(blocks: &[Block]) -> String {
         Block::Paragraph(text) => tame_line(text),
         Block::Line(text) => format!("- {}", tame(text)),
         Block::Field(label, value) => format!("**{}**: {}", trim_colon(label), tame(value)),
-        Block::Link(label, url) => format!("[{label}]({})", escape_url(url)),
+        Block::Link(label, url) if is_web_address(url) => {
+            format!("[{label}]({})", escape_url(url))
+        }
+        Block::Link(label, text) => format!("**{label}**: {}", tame(text)),
         Block::Quote(label, lines) => {
             let lines: Vec<String> = lines
                 .iter()
@@ -81,6 +84,16 @@ mod tests {
         ] {
             assert_eq!(tame_line(text), text);
         }
+    }
+
+    #[test]
+    fn only_an_address_is_a_link() {
+        let runbook = |url: &str| markdown(&[Block::Link("Runbook", url.to_owned())]);
+        assert_eq!(
+            runbook("https://wiki/a(b)"),
+            "[Runbook](https://wiki/a%28b%29)"
+        );
+        assert_eq!(runbook("<@all> page 3"), "**Runbook**: ＜@all> page 3");
     }
 
     #[test]
