@@ -12,25 +12,29 @@ fn their_configurations_have_no_mistakes() {
     for name in ["README.md", "README.zh-CN.md"] {
         let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
         let readme = fs::read_to_string(readme).expect("a README");
-        let (_, rest) = readme.split_once("```toml\n").expect("a configuration");
-        let (config, _) = rest
-            .split_once("```")
-            .expect("the end of the configuration");
+        let blocks: Vec<&str> = readme.split("```toml\n").skip(1).collect();
+        assert_eq!(blocks.len(), 2, "{name}");
+        for block in blocks {
+            let (config, _) = block
+                .split_once("```")
+                .expect("the end of the configuration");
+            check(name, config);
+        }
+    }
+}
 
-        let folder = tempfile::tempdir().expect("a folder");
-        let secret = folder.path().join("dingtalk-secret");
-        fs::write(&secret, "SECsecret").expect("a file for the secret");
-        let file = folder.path().join("supervigil.toml");
-        let there = secret.display().to_string();
-        fs::write(
-            &file,
-            config.replace("/etc/supervigil/dingtalk-secret", &there),
-        )
+fn check(name: &str, config: &str) {
+    let folder = tempfile::tempdir().expect("a folder");
+    for secret in ["dingtalk-secret", "feishu-secret"] {
+        fs::write(folder.path().join(secret), "SECsecret").expect("a file for the secret");
+    }
+    let file = folder.path().join("supervigil.toml");
+    let there = folder.path().display().to_string();
+    fs::write(&file, config.replace("/etc/supervigil", &there))
         .expect("a file for the configuration");
 
-        let file = file.display().to_string();
-        let arguments = ["--config", &file, "check", "--no-environment"].map(str::to_owned);
-        let output = support::supervigil::command(&arguments);
-        assert!(output.status.success(), "{name}: {output:?}");
-    }
+    let file = file.display().to_string();
+    let arguments = ["--config", &file, "check", "--no-environment"].map(str::to_owned);
+    let output = support::supervigil::command(&arguments);
+    assert!(output.status.success(), "{name}: {output:?}");
 }

@@ -73,7 +73,10 @@ pub(in crate::notify) fn body(settings: &FeishuSettings, message: &Message) -> R
         msg_type: "post",
         content: Content {
             post: Languages {
-                zh_cn: Post { title, content },
+                zh_cn: Post {
+                    title: inert(&title),
+                    content,
+                },
             },
         },
     };
@@ -82,12 +85,14 @@ pub(in crate::notify) fn body(settings: &FeishuSettings, message: &Message) -> R
     Rendered::within(body, BODY_MAX)
 }
 
-/// A text. In messages of plain text `<at ...>` mentions somebody, and of posts Feishu does not say
-/// that it does not.
 fn text_element<'a>(text: &str) -> Element<'a> {
-    Element::Text {
-        text: text.replace("<at", "＜at"),
-    }
+    Element::Text { text: inert(text) }
+}
+
+/// In messages of plain text `<at ...>` mentions somebody, and of posts Feishu does not say that it
+/// does not.
+fn inert(text: &str) -> String {
+    text.replace("<at", "＜at")
 }
 
 fn mentions(settings: &FeishuSettings) -> Vec<Element<'_>> {

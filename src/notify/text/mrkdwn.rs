@@ -78,6 +78,7 @@ fn escape_url(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn what_slack_would_take_for_something_is_escaped() {
@@ -113,6 +114,21 @@ mod tests {
         );
         assert_eq!(runbook("!channel"), "• *Runbook*: !channel");
         assert_eq!(runbook("<!channel>"), "• *Runbook*: &lt;!channel&gt;");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_lost_and_no_sign_is_left(text in r"[<>&*_~`@:!|a-z0-9;# \\]{0,30}") {
+            let escaped = escape(&text);
+            let signs = ["<", ">", "*", "~", "`"];
+            prop_assert!(signs.iter().all(|sign| !escaped.contains(sign)), "{escaped}");
+            let read = escaped.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+            let read: String = read
+                .chars()
+                .map(|c| ('!'..='~').find(|sign| twin(*sign) == c).unwrap_or(c))
+                .collect();
+            prop_assert_eq!(read, text);
+        }
     }
 
     #[test]

@@ -56,6 +56,7 @@ fn tame(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn signs_of_markup_become_their_twins() {
@@ -94,6 +95,16 @@ mod tests {
             "[Runbook](https://wiki/a%28b%29)"
         );
         assert_eq!(runbook("<@all> page 3"), "**Runbook**: ＜@all> page 3");
+    }
+
+    proptest! {
+        #[test]
+        fn no_sign_of_markup_is_left(text in r"[-#<>&*`@\[\]()/a-z; \n\\]{0,30}") {
+            let line = tame_line(&text);
+            let signs = ["<", "*", "`", "](", "&a", "&l", "&#", "\n"];
+            prop_assert!(signs.iter().all(|sign| !line.contains(sign)), "{line}");
+            prop_assert!(!line.starts_with(['#', '>']), "{line}");
+        }
     }
 
     #[test]
