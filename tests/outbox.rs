@@ -214,6 +214,17 @@ fn a_channel_by_another_name_keeps_its_notices() {
 }
 
 #[test]
+fn bytes_for_one_kind_of_receiver_are_sent_to_no_other_after_a_restart() {
+    insta::assert_snapshot!(play(
+        "
+        +0s opened A
+        +2s restart hook
+        +1s answer taken
+        "
+    ));
+}
+
+#[test]
 fn the_queue_is_bounded_and_reminders_go_first() {
     let mut script = "+0s opened A\n+1s answer dead\n+0s reminder R\n".to_owned();
     for number in 0..1000 {
