@@ -29,7 +29,8 @@ struct Content<'a> {
     post: Languages<'a>,
 }
 
-/// A post in one language is shown to everybody, whatever the language of their client.
+/// One language is enough, as in the examples of Feishu's page; of cards it says that a client in
+/// another language shows the one that there is.
 #[derive(Debug, Serialize)]
 struct Languages<'a> {
     zh_cn: Post<'a>,
