@@ -53,6 +53,19 @@ fn what_may_have_arrived_goes_out_as_it_was() {
 }
 
 #[test]
+fn a_receiver_that_asks_for_a_wait_gets_it_within_bounds() {
+    insta::assert_snapshot!(play(
+        "
+        +0s opened A
+        +1s answer busy/+30s
+        +30s answer server_error/+1s
+        +2s answer busy/+86400s
+        +600s answer taken
+        "
+    ));
+}
+
+#[test]
 fn what_was_refused_is_rendered_anew() {
     insta::assert_snapshot!(play(
         "
@@ -196,6 +209,17 @@ fn a_channel_by_another_name_keeps_its_notices() {
         +0s opened C
         +0s restart day
         +61s answer taken
+        "
+    ));
+}
+
+#[test]
+fn bytes_for_one_kind_of_receiver_are_sent_to_no_other_after_a_restart() {
+    insta::assert_snapshot!(play(
+        "
+        +0s opened A
+        +2s restart hook
+        +1s answer taken
         "
     ));
 }

@@ -16,7 +16,7 @@ fn their_configurations_have_no_mistakes() {
         let configs: Vec<_> = blocks
             .filter_map(|block| block.split("```").next())
             .collect();
-        assert!(configs.len() >= 2, "{name} has too few configurations");
+        assert!(configs.len() >= 3, "{name} has too few configurations");
         for config in configs {
             check(name, config);
         }
@@ -25,15 +25,13 @@ fn their_configurations_have_no_mistakes() {
 
 fn check(name: &str, config: &str) {
     let folder = tempfile::tempdir().expect("a folder");
-    let secret = folder.path().join("dingtalk-secret");
-    fs::write(&secret, "SECsecret").expect("a file for the secret");
+    for secret in ["dingtalk-secret", "feishu-secret"] {
+        fs::write(folder.path().join(secret), "SECsecret").expect("a file for the secret");
+    }
     let file = folder.path().join("supervigil.toml");
-    let there = secret.display().to_string();
-    fs::write(
-        &file,
-        config.replace("/etc/supervigil/dingtalk-secret", &there),
-    )
-    .expect("a file for the configuration");
+    let there = folder.path().display().to_string();
+    fs::write(&file, config.replace("/etc/supervigil", &there))
+        .expect("a file for the configuration");
 
     let file = file.display().to_string();
     let arguments = ["--config", &file, "check", "--no-environment"].map(str::to_owned);

@@ -84,6 +84,13 @@ async fn the_notice_arrives_as_json_with_the_token() {
 }
 
 #[tokio::test]
+async fn it_may_say_when_to_come_back() {
+    let (_, answer) = exchange("429 Too Many\r\nRetry-After: 7").await;
+    let expected = (Verdict::Busy, Some(Duration::from_secs(7)));
+    assert_eq!((answer.verdict, answer.wait), expected);
+}
+
+#[tokio::test]
 async fn only_success_takes_it() {
     for (status, verdict) in [
         ("200 OK", Verdict::Taken),

@@ -1,21 +1,14 @@
-//! `[[dingtalk]]`, `[[webhook]]` and `[[alertmanager]]`.
-
-use std::ops::RangeInclusive;
+//! The channels: what all of them have, `[[webhook]]` and `[[alertmanager]]`. The robots are in
+//! `robots.rs`.
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{check, problem::Fault, raw::Section, reading::Located, value};
+use super::{check, problem::Fault, raw::Section, reading::Located, robots, value};
 use crate::{
     metrics::STORE,
     model::Severity,
-    notify::{
-        AlertmanagerSettings, ChannelKind, ChannelSettings, DingTalkSettings, MessageType,
-        WebhookSettings,
-    },
+    notify::{AlertmanagerSettings, ChannelKind, ChannelSettings, WebhookSettings},
 };
-
-/// Messages that DingTalk takes from one robot in a minute, before it refuses all for ten.
-const DINGTALK_PER_MINUTE: RangeInclusive<u32> = 1..=20;
 
 /// Messages a minute to receivers that are ours: one a second is more than grouping ever makes.
 const OTHERS_PER_MINUTE: u32 = 60;
@@ -25,7 +18,10 @@ const SEVERITIES: [Severity; 2] = [Severity::Critical, Severity::Warning];
 
 /// All of them, by kind and then in the order of the file.
 pub(super) fn read(top: &mut Section<'_>) -> Vec<ChannelSettings> {
-    let mut channels = top.tables("dingtalk", dingtalk);
+    let mut channels = top.tables("dingtalk", robots::dingtalk);
+    channels.extend(top.tables("feishu", robots::feishu));
+    channels.extend(top.tables("wecom", robots::wecom));
+    channels.extend(top.tables("slack", robots::slack));
     channels.extend(top.tables("webhook", webhook));
     channels.extend(top.tables("alertmanager", alertmanager));
     let names: Vec<_> = channels
@@ -57,12 +53,12 @@ pub(super) fn read(top: &mut Section<'_>) -> Vec<ChannelSettings> {
 }
 
 /// A channel whose name is not settled; without a kind it lacks what it cannot do without.
-struct Channel {
-    name: Option<Located<String>>,
-    default_name: &'static str,
-    severities: Vec<Severity>,
-    max_per_minute: u32,
-    kind: Option<ChannelKind>,
+pub(super) struct Channel {
+    pub(super) name: Option<Located<String>>,
+    pub(super) default_name: &'static str,
+    pub(super) severities: Vec<Severity>,
+    pub(super) max_per_minute: u32,
+    pub(super) kind: Option<ChannelKind>,
 }
 
 /// `name`, or `name-2` and so on where that is taken.
@@ -76,53 +72,11 @@ fn free_name(name: &str, taken: &mut Vec<String>) -> String {
     free
 }
 
-fn name(section: &mut Section<'_>) -> Option<Located<String>> {
+pub(super) fn name(section: &mut Section<'_>) -> Option<Located<String>> {
     section.parsed("name", "write text in quotes", value::name)
 }
 
-fn dingtalk(section: &mut Section<'_>) -> Channel {
-    let name = name(section);
-    let webhook = required(section, "webhook", "webhook_file", check_dingtalk);
-    let secret = section.secret("secret", "secret_file");
-    let keyword = section.text("keyword");
-    let message_type = section.choice(
-        "message_type",
-        &[
-            ("markdown", MessageType::Markdown),
-            ("text", MessageType::Text),
-        ],
-    );
-    let at_mobiles = section.list("at_mobiles", "write numbers in quotes", value::mobile);
-    let at_user_ids = section.list("at_user_ids", "write texts in quotes", |text| {
-        Ok(text.to_owned())
-    });
-    let at_all = section.flag("at_all");
-    let severities = severities(section);
-    let max_per_minute = section.whole(
-        "max_per_minute",
-        &DINGTALK_PER_MINUTE,
-        "is more than DingTalk takes",
-    );
-    Channel {
-        name,
-        default_name: "dingtalk",
-        severities,
-        max_per_minute: max_per_minute.unwrap_or(16),
-        kind: webhook.map(|webhook| {
-            ChannelKind::DingTalk(DingTalkSettings {
-                webhook,
-                secret: secret.map(|secret| secret.value),
-                keyword: keyword.map(|keyword| keyword.value).unwrap_or_default(),
-                message_type: message_type.unwrap_or(MessageType::Markdown),
-                at_mobiles: at_mobiles.map(|list| list.value).unwrap_or_default(),
-                at_user_ids: at_user_ids.map(|list| list.value).unwrap_or_default(),
-                at_all: at_all.unwrap_or(false),
-            })
-        }),
-    }
-}
-
-fn severities(section: &mut Section<'_>) -> Vec<Severity> {
+pub(super) fn severities(section: &mut Section<'_>) -> Vec<Severity> {
     let choices = SEVERITIES.map(|severity| (severity.name(), severity));
     let Some(told) = section.list("severities", "write texts in quotes", |text| {
         value::choice(text, &choices)
@@ -186,7 +140,7 @@ fn alertmanager(section: &mut Section<'_>) -> Channel {
 }
 
 /// A secret address that a channel cannot do without.
-fn required(
+pub(super) fn required(
     section: &mut Section<'_>,
     key: &'static str,
     twin: &'static str,
@@ -203,25 +157,4 @@ fn required(
     };
     let checked = check(value.expose_secret());
     reading.note(&place, checked).map(|()| value)
-}
-
-/// DingTalk's address: its token must not cross a network in the clear.
-fn check_dingtalk(text: &str) -> Result<(), Fault> {
-    let url = value::web_address(text)?;
-    if url.scheme() != "https" && !value::is_loopback(&url) {
-        return Err(Fault::new(
-            "the robot's address is not https, so its token would be sent in the clear",
-            "write https://",
-        ));
-    }
-    let has_token = url
-        .query_pairs()
-        .any(|(key, value)| key == "access_token" && !value.is_empty());
-    if !has_token {
-        return Err(Fault::new(
-            "the robot's address has no access_token",
-            "copy the whole address from the robot's page in DingTalk",
-        ));
-    }
-    Ok(())
 }

@@ -34,6 +34,7 @@ mod program;
 mod raw;
 mod reading;
 mod retry;
+mod robots;
 mod secret;
 mod storage;
 mod supervisord;

@@ -21,7 +21,7 @@ use super::{
 const MAX_ITEMS: usize = 1000;
 
 /// How alike two keys are for one to be meant by the other (Jaro-Winkler, 1 is equal): `pol_interval`
-/// and `retention_days` are, `feishu` is not.
+/// and `retention_days` are, `telegram` is not.
 const ALIKE: f64 = 0.85;
 
 /// A value in the file and its place.

@@ -174,7 +174,7 @@ pub(super) fn expression(text: &str) -> Result<Regex, Fault> {
     })
 }
 
-/// A phone number as DingTalk mentions it.
+/// A phone number as robots mention it.
 pub(super) fn mobile(text: &str) -> Result<String, Fault> {
     let digits = text.strip_prefix('+').unwrap_or(text);
     let dialled = digits.chars().all(|c| c.is_ascii_digit() || c == '-');

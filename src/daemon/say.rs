@@ -223,7 +223,7 @@ pub(super) fn configuration(config: &Config) {
     }
     if config.notify.channels.is_empty() {
         warn!(
-            "no channel is configured: alerts go to this log; add a [[dingtalk]] table to be told"
+            "no channel is configured: alerts go to this log; add a table such as [[dingtalk]] to be told"
         );
     }
     for name in config.notify.unsupported_channels() {

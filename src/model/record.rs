@@ -113,6 +113,9 @@ pub struct RetryRecord {
 pub struct ChannelRecord {
     /// Its name in the configuration.
     pub channel: String,
+    /// The kind of receiver that all of this is about; empty where it was not written down.
+    #[serde(default)]
+    pub kind: String,
     /// The message that is on its way, or that may have arrived.
     pub delivery: Option<Delivery>,
     /// When messages were sent, as far back as the rate limit looks.

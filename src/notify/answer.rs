@@ -1,7 +1,9 @@
 //! What a receiver answered, as far as it decides what happens next.
 //!
 //! Owns the closed set of verdicts. Which answer is which verdict is for the channels to say
-//! (`dingtalk/verdict.rs`, `webhook.rs`); what follows from a verdict is for the outbox.
+//! (`dingtalk/verdict.rs`, `webhook.rs`, ...); what follows from a verdict is for the outbox.
+
+use std::time::Duration;
 
 /// What became of one attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,6 +12,8 @@ pub struct Answer {
     pub verdict: Verdict,
     /// One sentence for people: what was answered and what to do. It holds no secret.
     pub detail: String,
+    /// For how long the receiver asks to be left alone, where it says so.
+    pub wait: Option<Duration>,
 }
 
 impl Answer {
@@ -18,6 +22,16 @@ impl Answer {
         Self {
             verdict,
             detail: detail.into(),
+            wait: None,
+        }
+    }
+
+    /// The same, where the receiver asks to be left alone for so long.
+    #[must_use]
+    pub fn after(self, wait: Duration) -> Self {
+        Self {
+            wait: Some(wait),
+            ..self
         }
     }
 

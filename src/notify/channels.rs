@@ -1,7 +1,7 @@
 //! Sending: a delivery goes to its receiver, and comes back as an answer.
 //!
-//! Owns the HTTP client, its deadlines and its caps. What an answer means is for `dingtalk/` and
-//! `webhook.rs`, when to send for the outbox. Addresses and tokens never leave this module: an error
+//! Owns the HTTP client, its deadlines and its caps. What an answer means is for `webhook.rs` and the
+//! robots' folders, when to send for the outbox. Addresses and tokens never leave this module: an error
 //! says the channel's name.
 
 use std::{
@@ -16,9 +16,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
     answer::{Answer, Verdict},
-    dingtalk,
-    settings::{ChannelKind, DingTalkSettings, Settings},
-    tls, webhook,
+    dingtalk, feishu,
+    settings::{ChannelKind, DingTalkSettings, FeishuSettings, Settings},
+    slack, tls, webhook, wecom,
 };
 use crate::model::{Delivery, Moment};
 
@@ -28,7 +28,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// For everything together: what takes longer than this is tried again.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The most bytes of an answer that are read: DingTalk's have some hundred.
+/// The most bytes of an answer that are read: the robots' have some hundred.
 const ANSWER_MAX: usize = 64 * 1024;
 
 /// Why channels cannot be set up.
@@ -80,6 +80,9 @@ struct Shared {
 /// A receiver; its secrets are in the types that do not show them.
 enum Target {
     DingTalk(Url, DingTalkSettings),
+    Feishu(Url, FeishuSettings),
+    WeCom(Url),
+    Slack(Url),
     Webhook(Url, Option<header::HeaderValue>),
     Log,
 }
@@ -100,6 +103,11 @@ impl Channels {
                 ChannelKind::DingTalk(settings) => {
                     Target::DingTalk(url(&name, &settings.webhook)?, settings)
                 }
+                ChannelKind::Feishu(settings) => {
+                    Target::Feishu(url(&name, &settings.webhook)?, settings)
+                }
+                ChannelKind::WeCom(settings) => Target::WeCom(url(&name, &settings.webhook)?),
+                ChannelKind::Slack(settings) => Target::Slack(url(&name, &settings.webhook)?),
                 ChannelKind::Webhook(settings) => {
                     let token = settings.bearer_token.as_ref();
                     let token = token.map(|token| bearer(&name, token)).transpose()?;
@@ -118,7 +126,8 @@ impl Channels {
         })
     }
 
-    /// Sends a delivery once and says what came of it. `now` is for the signature.
+    /// Sends a delivery once and says what came of it. `now` is for the signatures, which are made
+    /// here for each attempt: a delivery's bytes are the same on every one.
     pub async fn send(&self, channel: &str, delivery: &Delivery, now: Moment) -> Answer {
         match self.shared.targets.get(channel) {
             None => Answer::new(
@@ -132,17 +141,37 @@ impl Channels {
             }
             Some(Target::DingTalk(url, settings)) => {
                 let url = dingtalk::address(settings, url, now.wall);
-                match self.post(url, None, &delivery.body).await {
-                    Ok(response) => judge_dingtalk(response).await,
-                    Err(answer) => answer,
-                }
+                self.ask(url, &delivery.body, dingtalk::judge).await
             }
+            Some(Target::Feishu(url, settings)) => {
+                let body = feishu::signed(settings, &delivery.body, now.wall);
+                self.ask(url.clone(), &body, feishu::judge).await
+            }
+            Some(Target::WeCom(url)) => self.ask(url.clone(), &delivery.body, wecom::judge).await,
+            Some(Target::Slack(url)) => self.ask(url.clone(), &delivery.body, slack::judge).await,
             Some(Target::Webhook(url, token)) => {
                 match self.post(url.clone(), token.as_ref(), &delivery.body).await {
-                    Ok(response) => webhook::judge(response.status().as_u16()),
+                    Ok(response) => {
+                        let wait = retry_after(&response);
+                        after(webhook::judge(response.status().as_u16()), wait)
+                    }
                     Err(answer) => answer,
                 }
             }
+        }
+    }
+
+    /// Posts JSON to a robot, whose answer is in the body.
+    async fn ask(&self, url: Url, body: &str, judge: fn(u16, &[u8]) -> Answer) -> Answer {
+        let response = match self.post(url, None, body).await {
+            Ok(response) => response,
+            Err(answer) => return answer,
+        };
+        let status = response.status().as_u16();
+        let wait = retry_after(&response);
+        match read(response).await {
+            Ok(body) => after(judge(status, &body), wait),
+            Err(error) => judge_failure(error),
         }
     }
 
@@ -185,16 +214,31 @@ fn client() -> Result<Client, String> {
         .map_err(|error| words(&error.without_url()))
 }
 
-/// DingTalk's answer is in the body.
-async fn judge_dingtalk(mut response: Response) -> Answer {
-    let status = response.status().as_u16();
+/// The body of an answer, or its beginning.
+async fn read(mut response: Response) -> reqwest::Result<Vec<u8>> {
     let mut body = Vec::new();
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() <= ANSWER_MAX => body.extend(chunk),
-            Ok(Some(_) | None) => return dingtalk::judge(status, &body),
-            Err(error) => return judge_failure(error),
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > ANSWER_MAX {
+            break;
         }
+        body.extend(chunk);
+    }
+    Ok(body)
+}
+
+/// For how long the receiver asks to be left alone (RFC 9110, section 10.2.3); a date in place of the
+/// seconds is not understood.
+fn retry_after(response: &Response) -> Option<Duration> {
+    let value = response.headers().get(header::RETRY_AFTER)?;
+    let seconds = value.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+/// The answer with the wait that its head asks for; what its body says of that comes first.
+fn after(answer: Answer, wait: Option<Duration>) -> Answer {
+    match (answer.wait, wait) {
+        (None, Some(wait)) => answer.after(wait),
+        (Some(_), _) | (None, None) => answer,
     }
 }
 

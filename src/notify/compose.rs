@@ -4,10 +4,12 @@
 //! message, until the body fits. A refusal for size or content sets the same [`Limits`] from outside.
 
 use super::{
-    dingtalk,
+    dingtalk, feishu,
+    robot::Rendered,
     settings::{ChannelKind, ChannelSettings},
+    slack,
     text::{self, BREVITY_MAX, Subject, Voice},
-    webhook,
+    webhook, wecom,
 };
 use crate::model::Notice;
 
@@ -58,8 +60,8 @@ pub(super) fn compose(
             brevity,
             lines_max,
         };
-        let body = body(channel, voice, &subject, uuid);
-        if body.len() <= body_max(channel) || (lines_max == 0 && brevity >= BREVITY_MAX) {
+        let Rendered { body, fits } = render(channel, voice, &subject, uuid);
+        if fits || (lines_max == 0 && brevity >= BREVITY_MAX) {
             return Composed {
                 body,
                 carried,
@@ -81,20 +83,33 @@ pub(super) fn compose(
 /// Whether the channel can be told in words of what is no incident: dropped notices, other channels.
 pub(super) fn tells_in_words(channel: &ChannelSettings) -> bool {
     match channel.kind {
-        ChannelKind::DingTalk(_) | ChannelKind::Log => true,
+        ChannelKind::DingTalk(_)
+        | ChannelKind::Feishu(_)
+        | ChannelKind::WeCom(_)
+        | ChannelKind::Slack(_)
+        | ChannelKind::Log => true,
         ChannelKind::Webhook(_) | ChannelKind::Alertmanager(_) => false,
     }
 }
 
-fn body(channel: &ChannelSettings, voice: &Voice, subject: &Subject<'_>, uuid: &str) -> String {
+fn render(channel: &ChannelSettings, voice: &Voice, subject: &Subject<'_>, uuid: &str) -> Rendered {
+    let message = || text::compose(subject, voice);
     match &channel.kind {
         ChannelKind::DingTalk(settings) => {
-            dingtalk::body(settings, &text::compose(subject, voice), uuid)
+            let body = dingtalk::body(settings, &message(), uuid);
+            Rendered::within(body, dingtalk::BODY_MAX)
         }
-        ChannelKind::Webhook(_) => subject.notices.first().map_or_else(String::new, |notice| {
-            webhook::body(notice, subject.brevity == 0)
-        }),
-        ChannelKind::Log | ChannelKind::Alertmanager(_) => text::compose(subject, voice).plain(),
+        ChannelKind::Feishu(settings) => feishu::body(settings, &message()),
+        ChannelKind::WeCom(settings) => wecom::body(settings, &message()),
+        ChannelKind::Slack(settings) => slack::body(settings, &message()),
+        ChannelKind::Webhook(_) => {
+            let first = subject.notices.first();
+            let body = first.map(|notice| webhook::body(notice, subject.brevity == 0));
+            Rendered::within(body.unwrap_or_default(), webhook::BODY_MAX)
+        }
+        ChannelKind::Log | ChannelKind::Alertmanager(_) => {
+            Rendered::within(message().plain(), dingtalk::BODY_MAX)
+        }
     }
 }
 
@@ -102,16 +117,12 @@ fn body(channel: &ChannelSettings, voice: &Voice, subject: &Subject<'_>, uuid: &
 fn notices_max(channel: &ChannelSettings) -> usize {
     match channel.kind {
         ChannelKind::Webhook(_) => 1,
-        ChannelKind::DingTalk(_) | ChannelKind::Alertmanager(_) | ChannelKind::Log => usize::MAX,
-    }
-}
-
-fn body_max(channel: &ChannelSettings) -> usize {
-    match channel.kind {
-        ChannelKind::Webhook(_) => webhook::BODY_MAX,
-        ChannelKind::DingTalk(_) | ChannelKind::Alertmanager(_) | ChannelKind::Log => {
-            dingtalk::BODY_MAX
-        }
+        ChannelKind::DingTalk(_)
+        | ChannelKind::Feishu(_)
+        | ChannelKind::WeCom(_)
+        | ChannelKind::Slack(_)
+        | ChannelKind::Alertmanager(_)
+        | ChannelKind::Log => usize::MAX,
     }
 }
 
@@ -121,7 +132,7 @@ mod tests {
     use crate::{
         model::{Incident, IncidentId, NoticeId, ProgramName},
         notify::{
-            DingTalkSettings, Language, MessageType,
+            DingTalkSettings, FeishuSettings, Language, MessageType, SlackSettings, WeComSettings,
             fixtures::{moment, voice},
             samples,
         },
@@ -204,6 +215,63 @@ mod tests {
         let named = composed.body.matches("- \u{1f534}").count();
         let hidden = format!("还有 {} 项", 600 - named);
         assert!(named > 50 && composed.body.contains(&hidden), "{named}");
+    }
+
+    /// What each service's page says that it takes, measured by its own unit.
+    fn within_limits(name: &str, body: &str) -> bool {
+        let body: serde_json::Value = serde_json::from_str(body).unwrap();
+        let text = |part: &serde_json::Value| part.as_str().unwrap().to_owned();
+        match name {
+            "feishu" => body.to_string().len() <= 20_000,
+            "wecom" => text(&body["markdown"]["content"]).len() <= 4096,
+            "wecom with a phone" => text(&body["text"]["content"]).len() <= 2048,
+            "slack" => text(&body["text"]).chars().count() <= 4000,
+            other => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn no_service_gets_more_than_it_takes() {
+        let webhook = || "https://robot.invalid".to_owned().into();
+        let wecom = |at_mobiles| {
+            ChannelKind::WeCom(WeComSettings {
+                webhook: webhook(),
+                at_mobiles,
+                at_user_ids: vec!["zhangsan".to_owned()],
+            })
+        };
+        let feishu = ChannelKind::Feishu(FeishuSettings {
+            webhook: webhook(),
+            secret: None,
+            keyword: "值班".to_owned(),
+            at_user_ids: Vec::new(),
+            at_all: true,
+        });
+        let slack = ChannelKind::Slack(SlackSettings {
+            webhook: webhook(),
+            at_user_ids: Vec::new(),
+            at_all: true,
+        });
+        for (name, kind) in [
+            ("feishu", feishu),
+            ("wecom", wecom(Vec::new())),
+            ("wecom with a phone", wecom(vec!["13800000000".to_owned()])),
+            ("slack", slack),
+        ] {
+            let channel = ChannelSettings { kind, ..robot() };
+            let one = notice(0, vec![incident(0, 10)]);
+            let several: Vec<_> = (0..100)
+                .map(|number| notice(number, vec![incident(number, 10)]))
+                .collect();
+            let digest = (0..600).map(|number| incident(number, 1)).collect();
+            let sizes = [vec![one], several, vec![notice(0, digest)]].map(|notices| {
+                let Composed { body, carried, .. } = composed(&channel, &notices);
+                assert!(within_limits(name, &body), "{name}: {body}");
+                assert!(body.contains("long_name_0000"), "{name}: {body}");
+                carried
+            });
+            assert!(sizes[1] > 2 && sizes[1] < 100, "{name}: {sizes:?}");
+        }
     }
 
     #[test]

@@ -11,15 +11,19 @@ mod answer;
 mod channels;
 mod compose;
 mod dingtalk;
+mod feishu;
 mod outbox;
 mod place;
 mod preview;
 mod redact;
+mod robot;
 mod samples;
 mod settings;
+mod slack;
 mod text;
 mod tls;
 mod webhook;
+mod wecom;
 
 #[cfg(test)]
 mod fixtures;
@@ -32,6 +36,6 @@ pub use preview::preview;
 pub use redact::tail_lines;
 pub use samples::samples;
 pub use settings::{
-    AlertmanagerSettings, ChannelKind, ChannelSettings, DingTalkSettings, Language, MessageType,
-    Settings, WebhookSettings,
+    AlertmanagerSettings, ChannelKind, ChannelSettings, DingTalkSettings, FeishuSettings, Language,
+    MessageType, Settings, SlackSettings, WeComSettings, WebhookSettings,
 };

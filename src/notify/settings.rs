@@ -93,6 +93,12 @@ impl ChannelSettings {
 pub enum ChannelKind {
     /// A DingTalk robot.
     DingTalk(DingTalkSettings),
+    /// A robot of Feishu or Lark.
+    Feishu(FeishuSettings),
+    /// A robot of WeCom.
+    WeCom(WeComSettings),
+    /// An incoming webhook of Slack.
+    Slack(SlackSettings),
     /// Any HTTP endpoint that takes notices as JSON.
     Webhook(WebhookSettings),
     /// A cluster of Alertmanagers.
@@ -106,6 +112,9 @@ impl ChannelKind {
     pub fn name(&self) -> &'static str {
         match self {
             Self::DingTalk(_) => "dingtalk",
+            Self::Feishu(_) => "feishu",
+            Self::WeCom(_) => "wecom",
+            Self::Slack(_) => "slack",
             Self::Webhook(_) => "webhook",
             Self::Alertmanager(_) => "alertmanager",
             Self::Log => "log",
@@ -118,6 +127,9 @@ impl ChannelKind {
             |one: &SecretString, other: &SecretString| one.expose_secret() == other.expose_secret();
         match (self, other) {
             (Self::DingTalk(one), Self::DingTalk(other)) => is_same(&one.webhook, &other.webhook),
+            (Self::Feishu(one), Self::Feishu(other)) => is_same(&one.webhook, &other.webhook),
+            (Self::WeCom(one), Self::WeCom(other)) => is_same(&one.webhook, &other.webhook),
+            (Self::Slack(one), Self::Slack(other)) => is_same(&one.webhook, &other.webhook),
             (Self::Webhook(one), Self::Webhook(other)) => is_same(&one.url, &other.url),
             (Self::Alertmanager(one), Self::Alertmanager(other)) => {
                 one.urls.len() == other.urls.len()
@@ -129,8 +141,20 @@ impl ChannelKind {
             }
             (Self::Log, Self::Log) => true,
             (
-                Self::DingTalk(_) | Self::Webhook(_) | Self::Alertmanager(_) | Self::Log,
-                Self::DingTalk(_) | Self::Webhook(_) | Self::Alertmanager(_) | Self::Log,
+                Self::DingTalk(_)
+                | Self::Feishu(_)
+                | Self::WeCom(_)
+                | Self::Slack(_)
+                | Self::Webhook(_)
+                | Self::Alertmanager(_)
+                | Self::Log,
+                Self::DingTalk(_)
+                | Self::Feishu(_)
+                | Self::WeCom(_)
+                | Self::Slack(_)
+                | Self::Webhook(_)
+                | Self::Alertmanager(_)
+                | Self::Log,
             ) => false,
         }
     }
@@ -138,7 +162,12 @@ impl ChannelKind {
     /// Whether messages can be sent to it.
     fn is_supported(&self) -> bool {
         match self {
-            Self::DingTalk(_) | Self::Webhook(_) | Self::Log => true,
+            Self::DingTalk(_)
+            | Self::Feishu(_)
+            | Self::WeCom(_)
+            | Self::Slack(_)
+            | Self::Webhook(_)
+            | Self::Log => true,
             Self::Alertmanager(_) => false,
         }
     }
@@ -170,6 +199,43 @@ pub enum MessageType {
     Markdown,
     /// Plain text.
     Text,
+}
+
+/// `[[feishu]]`.
+#[derive(Debug, Clone)]
+pub struct FeishuSettings {
+    /// The whole address, with the token in its path.
+    pub webhook: SecretString,
+    /// The key that signs each request; none in keyword or IP mode.
+    pub secret: Option<SecretString>,
+    /// Put into every message, when not empty.
+    pub keyword: String,
+    /// Users to mention, by `open_id` or `user_id`.
+    pub at_user_ids: Vec<String>,
+    /// Whether to mention everybody.
+    pub at_all: bool,
+}
+
+/// `[[wecom]]`.
+#[derive(Debug, Clone)]
+pub struct WeComSettings {
+    /// The whole address, with the key in it.
+    pub webhook: SecretString,
+    /// Phones to mention.
+    pub at_mobiles: Vec<String>,
+    /// Users to mention; `@all` is everybody.
+    pub at_user_ids: Vec<String>,
+}
+
+/// `[[slack]]`.
+#[derive(Debug, Clone)]
+pub struct SlackSettings {
+    /// The whole address, with the token in its path.
+    pub webhook: SecretString,
+    /// Members to mention, by their identities.
+    pub at_user_ids: Vec<String>,
+    /// Whether to mention everybody in the channel.
+    pub at_all: bool,
 }
 
 /// `[[webhook]]`.

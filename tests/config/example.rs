@@ -27,18 +27,21 @@ fn the_example_says_the_defaults() {
     let whole = load_text(&whole_example()).unwrap();
     let alone = load_text(
         "[retry]\n[[program]]\nmatch = 'es_node_*'\n\
-         [[dingtalk]]\nwebhook = 'https://x/?access_token=x'\n",
+         [[dingtalk]]\nwebhook = 'https://x/?access_token=x'\n\
+         [[feishu]]\nwebhook = 'https://x/bot/v2/hook/x'\n\
+         [[wecom]]\nwebhook = 'https://x/?key=x'\n\
+         [[slack]]\nwebhook = 'https://x/services/x/x/x'\n",
     );
     let alone = alone.unwrap();
     assert_eq!(whole.engine.retry, alone.engine.retry);
     assert_eq!(whole.engine.alert, defaults.engine.alert);
     assert!(whole.engine.programs[0].expected_up && alone.engine.programs[0].expected_up);
-    let robot = |config: &Config| format!("{:?}", config.notify.channels[0]);
+    let robots = |config: &Config| format!("{:?}", &config.notify.channels[..4]);
     assert_eq!(
-        robot(&whole).replace("\"ops\"", "\"dingtalk\""),
-        robot(&alone)
+        robots(&whole).replace("\"ops\"", "\"dingtalk\""),
+        robots(&alone)
     );
-    assert_eq!(whole.notify.channels.len(), 3);
+    assert_eq!(whole.notify.channels.len(), 6);
     assert_eq!(whole.notify.language, Language::Zh);
     assert_eq!(whole.log.format, logging::Format::Auto);
 }
@@ -77,5 +80,5 @@ fn the_example_knows_every_key() {
             );
         }
     }
-    assert_eq!(sections.len(), 11);
+    assert_eq!(sections.len(), 14);
 }

@@ -164,13 +164,20 @@ fn files_that_cannot_be_configurations_are_said_to_be_none() {
 
 #[test]
 fn a_robot_on_loopback_may_be_plain_http() {
-    for host in ["127.0.0.1:1", "localhost:1", "[::1]:1"] {
-        let text = format!("[[dingtalk]]\nwebhook = 'http://{host}/robot/send?access_token=x'\n");
-        assert!(load_text(&text).is_ok(), "{text}");
-    }
-    for host in ["10.0.0.1", "localhost.example.com", "127.0.0.1.example.com"] {
-        let text = format!("[[dingtalk]]\nwebhook = 'http://{host}/robot/send?access_token=x'\n");
-        assert!(load_text(&text).is_err(), "{text}");
+    for (table, path) in [
+        ("dingtalk", "robot/send?access_token=x"),
+        ("feishu", "open-apis/bot/v2/hook/x"),
+        ("wecom", "cgi-bin/webhook/send?key=x"),
+        ("slack", "services/T/B/x"),
+    ] {
+        let is_taken =
+            |host| load_text(&format!("[[{table}]]\nwebhook = 'http://{host}/{path}'\n")).is_ok();
+        for host in ["127.0.0.1:1", "localhost:1", "[::1]:1"] {
+            assert!(is_taken(host), "{table} {host}");
+        }
+        for host in ["10.0.0.1", "localhost.example.com", "127.0.0.1.example.com"] {
+            assert!(!is_taken(host), "{table} {host}");
+        }
     }
 }
 

@@ -103,7 +103,18 @@ fn every_key_arrives_where_it_belongs_and_no_secret_in_debug() {
         .iter()
         .map(|c| c.name.as_str())
         .collect();
-    assert_eq!(names, ["运维", "webhook", "webhook-2", "am"]);
+    assert_eq!(
+        names,
+        [
+            "运维",
+            "飞书",
+            "企业微信",
+            "slack",
+            "webhook",
+            "webhook-2",
+            "am"
+        ]
+    );
     let ChannelKind::DingTalk(robot) = &config.notify.channels[0].kind else {
         panic!("{shown}");
     };

@@ -1,8 +1,10 @@
-//! The stand-in for DingTalk, `tests/support/dingtalk.py`, as a process of its own.
+//! The stand-ins for robots, `dingtalk.py` and `robots.py` in `tests/support`, as processes of their
+//! own.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
+    path::Path,
     process::{Child, Command, Stdio},
 };
 
@@ -15,10 +17,18 @@ pub(crate) struct Robot {
 }
 
 impl Robot {
-    /// Starts one and waits until it says where it listens.
+    /// Starts DingTalk's and waits until it says where it listens.
     pub(crate) fn start(options: &[&str]) -> Self {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/dingtalk.py");
+        Self::of("dingtalk.py", options)
+    }
+
+    /// Starts the one that a script is.
+    pub(crate) fn of(script: &str, options: &[&str]) -> Self {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/support")
+            .join(script);
         let mut process = Command::new("python3")
+            .arg("-B")
             .arg(script)
             .args(options)
             .stdout(Stdio::piped())
@@ -37,7 +47,12 @@ impl Robot {
 
     /// The address for a configuration.
     pub(crate) fn webhook(&self, token: &str) -> String {
-        format!("{}?access_token={token}", self.url)
+        self.address(&format!("?access_token={token}"))
+    }
+
+    /// The address of a path.
+    pub(crate) fn address(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
     }
 
     /// Sets what the next requests are answered.

@@ -96,7 +96,8 @@ impl Player {
         self.now = until;
     }
 
-    /// `of` names a channel, where messages to several are on their way.
+    /// `of` names a channel, where messages to several are on their way. An answer may ask for a wait,
+    /// as in `busy/+120s`.
     fn event(&mut self, event: &str, name: &str, of: &str) {
         let reason = match event {
             "opened" => NoticeReason::Opened,
@@ -111,10 +112,12 @@ impl Player {
             }
             "answer" => {
                 let (channel, uuid) = self.take_from_flight(of);
+                let (name, wait) = name.split_once('/').unwrap_or((name, "+0s"));
+                let answer = Answer::new(verdict(name), "words").after(duration(wait));
                 return self.tell(Input::Answered {
                     channel,
                     uuid,
-                    answer: Answer::new(verdict(name), "words"),
+                    answer,
                 });
             }
             "restart" => return self.restart(name),

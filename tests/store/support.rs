@@ -176,6 +176,7 @@ pub(crate) fn done(channel: &str, notice: &Notice) -> Record {
 pub(crate) fn channel(name: &str, attempts: u32) -> ChannelRecord {
     ChannelRecord {
         channel: name.to_owned(),
+        kind: "dingtalk".to_owned(),
         delivery: Some(Delivery {
             uuid: "a-uuid".to_owned(),
             notices: vec![NoticeId("01N".to_owned())],

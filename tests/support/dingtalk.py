@@ -7,7 +7,7 @@ configuration takes as `webhook` (without the access token).
     POST /robot/send     the robot
     POST /script         a JSON list of answers; each following request to the robot uses one up:
                          {"errcode": N, "errmsg": "..."}  that refusal (or success, for 0)
-                         {"http": 500, "body": "..."}     that status
+                         {"http": 500, "body": "...", "headers": {...}}   that status
                          {"hang": true}                   no answer at all
                          {"close": true}                  the connection ends without an answer
                          {"garbage": "text"}              HTTP 200 with that body
@@ -57,7 +57,7 @@ class Robot:
             answer = self.script.popleft() if self.script else None
             refusal, message = self.check(path, query, headers, body)
             if answer is None:
-                answer = refusal or {"errcode": 0, "errmsg": "ok"}
+                answer = refusal or self.success(path)
                 accepted = refusal is None
             else:
                 # A scripted answer takes the message where it says so, and never a wrong one.
@@ -77,6 +77,9 @@ class Robot:
             if accepted:
                 self.show(uuid, message)
             return answer
+
+    def success(self, _path):
+        return {"errcode": 0, "errmsg": "ok"}
 
     def check(self, path, query, headers, body):
         """The checks of the real robot, in its order; the first that fails is the answer."""
@@ -193,7 +196,8 @@ class Handler(BaseHTTPRequestHandler):
         elif "garbage" in answer:
             self.answer(200, str(answer["garbage"]).encode())
         elif "http" in answer:
-            self.answer(answer["http"], str(answer.get("body", "")).encode())
+            body = str(answer.get("body", "")).encode()
+            self.answer(answer["http"], body, headers=answer.get("headers", {}))
         else:
             self.answer_json(200, answer)
 
@@ -209,8 +213,10 @@ class Handler(BaseHTTPRequestHandler):
     def answer_json(self, status, value):
         self.answer(status, json.dumps(value, ensure_ascii=False).encode(), "application/json")
 
-    def answer(self, status, body, kind="text/plain"):
+    def answer(self, status, body, kind="text/plain", headers=None):
         self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -294,8 +300,8 @@ def wrap(line):
     return [*pieces, piece]
 
 
-def options():
-    parser = argparse.ArgumentParser(description="A stand-in for a DingTalk robot.")
+def options(description):
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
     parser.add_argument("--token", default="token", help="the access token that is known")
     parser.add_argument("--secret", default="", help="the signing secret; empty: no signature needed")
@@ -320,12 +326,11 @@ class Server(ThreadingHTTPServer):
         """A client that went away is nothing to tell of."""
 
 
-def main():
-    parsed = options()
-    server = Server(("127.0.0.1", parsed.port), Handler)
-    server.robot = Robot(parsed)
+def serve(robot, path):
+    server = Server(("127.0.0.1", robot.options.port), Handler)
+    server.robot = robot
     port = server.server_address[1]
-    print(f"listening on http://127.0.0.1:{port}/robot/send", flush=True)
+    print(f"listening on http://127.0.0.1:{port}{path}", flush=True)
     try:
         server.serve_forever()
     except KeyboardInterrupt:
@@ -335,4 +340,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(serve(Robot(options("A stand-in for a DingTalk robot.")), "/robot/send"))

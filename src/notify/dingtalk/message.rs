@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::notify::{
+    robot::each_once,
     settings::{DingTalkSettings, MessageType},
     text::Message,
 };
@@ -81,14 +82,8 @@ pub(in crate::notify) fn body(
 
 /// Whom to mention, each once.
 fn mentioned<'a>(settings: &'a DingTalkSettings, mobiles: &'a [String]) -> At<'a> {
-    let mut each_once: Vec<&str> = Vec::new();
-    for mobile in settings.at_mobiles.iter().chain(mobiles) {
-        if !each_once.contains(&mobile.as_str()) {
-            each_once.push(mobile);
-        }
-    }
     At {
-        mobiles: each_once,
+        mobiles: each_once(settings.at_mobiles.iter().chain(mobiles)),
         user_ids: settings.at_user_ids.iter().map(String::as_str).collect(),
         everybody: settings.at_all,
     }

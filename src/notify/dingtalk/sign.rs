@@ -1,10 +1,9 @@
 //! The signature of a robot's requests, made anew for every attempt.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
 use reqwest::Url;
-use sha2::Sha256;
+
+use crate::notify::robot::hmac_sha256;
 
 /// Adds `timestamp` and `sign` to the robot's address, as DingTalk's page on custom robots has it:
 /// the secret signs `"{milliseconds}\n{secret}"` with HMAC-SHA256.
@@ -18,13 +17,7 @@ pub(super) fn sign(url: &mut Url, secret: &str, now: Timestamp) {
 
 /// The signature in base64, not yet escaped for a URL.
 fn signature(secret: &str, millis: i64) -> String {
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else {
-        // HMAC takes keys of any length (RFC 2104), so this is never reached; an empty signature
-        // would be refused by the robot and told as such.
-        return String::new();
-    };
-    mac.update(format!("{millis}\n{secret}").as_bytes());
-    STANDARD.encode(mac.finalize().into_bytes())
+    hmac_sha256(secret, &format!("{millis}\n{secret}"))
 }
 
 #[cfg(test)]

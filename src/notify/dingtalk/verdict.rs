@@ -7,15 +7,14 @@ use serde::Deserialize;
 
 use crate::notify::{
     answer::{Answer, Verdict},
-    redact,
+    robot::{judge_status, refusal},
 };
+
+/// The service's name in what is said.
+const SERVICE: &str = "DingTalk";
 
 /// The body of the block of a whole address, which bears no `errcode`: after 10,000 calls in 20 s.
 const BLOCKED_STATUS: i64 = 1111;
-
-/// How many characters of the receiver's own words are passed on; its longest known sentence has
-/// some 150.
-const ERRMSG_MAX: usize = 200;
 
 /// The fields of an answer that say anything.
 #[derive(Debug, Default, Deserialize)]
@@ -36,7 +35,7 @@ pub(in crate::notify) fn judge(status: u16, body: &[u8]) -> Answer {
             errcode: Some(errcode),
             errmsg,
             ..
-        }) if errcode != 0 => judge_errcode(errcode, &clean(&errmsg.unwrap_or_default())),
+        }) if errcode != 0 => judge_errcode(errcode, &errmsg.unwrap_or_default()),
         Some(Reply {
             status: Some(BLOCKED_STATUS),
             ..
@@ -44,32 +43,7 @@ pub(in crate::notify) fn judge(status: u16, body: &[u8]) -> Answer {
             Verdict::Blocked,
             "DingTalk blocks this host's address for some minutes after too many calls (status 1111)",
         ),
-        Some(_) | None => judge_status(status),
-    }
-}
-
-/// An answer whose body says nothing that is understood.
-fn judge_status(status: u16) -> Answer {
-    match status {
-        200..300 => Answer::new(
-            Verdict::Unreadable,
-            format!(
-                "DingTalk answered HTTP {status} without an errcode; a proxy may be in between"
-            ),
-        ),
-        408 => Answer::new(Verdict::TimedOut, "DingTalk answered HTTP 408 (time-out)"),
-        429 => Answer::new(
-            Verdict::Busy,
-            "DingTalk answered HTTP 429 (too many requests)",
-        ),
-        500.. => Answer::new(
-            Verdict::ServerError,
-            format!("DingTalk answered HTTP {status}"),
-        ),
-        _ => Answer::new(
-            Verdict::Refused,
-            format!("DingTalk answered HTTP {status}; check that `webhook` is the robot's address"),
-        ),
+        Some(_) | None => judge_status(SERVICE, status, "an errcode"),
     }
 }
 
@@ -100,9 +74,12 @@ fn judge_errcode(errcode: i64, errmsg: &str) -> Answer {
         ),
         _ => (Verdict::Refused, "the reason is not known to supervigil"),
     };
-    Answer::new(
+    refusal(
         verdict,
-        format!("DingTalk refused the message (errcode {errcode}: {errmsg}): {advice}"),
+        SERVICE,
+        &format!("errcode {errcode}"),
+        errmsg,
+        advice,
     )
 }
 
@@ -136,11 +113,6 @@ fn judge_condition(errmsg: &str) -> (Verdict, &'static str) {
             "check `keyword`, `secret` and the robot's allowed addresses",
         )
     }
-}
-
-/// The receiver's words on one line, without control characters and secrets, cut to a length.
-fn clean(errmsg: &str) -> String {
-    redact::line(errmsg, ERRMSG_MAX, &[])
 }
 
 #[cfg(test)]

@@ -189,6 +189,7 @@ impl Channel {
         };
         Effect::Record(Record::Channel(ChannelRecord {
             channel: self.name().to_owned(),
+            kind: self.settings.kind.name().to_owned(),
             delivery,
             sent_at: self.pace.sent_at(),
             frozen_until: self.pace.frozen_until(),

@@ -17,8 +17,13 @@ use crate::{
 const RETRY_MAX: Duration = Duration::from_secs(600);
 
 impl Channel {
-    /// Takes up what an earlier run wrote down.
+    /// Takes up what an earlier run wrote down. Where that is about another kind of receiver, nothing
+    /// of it holds for this one: what waited is rendered anew.
     pub(super) fn restore(&mut self, record: &ChannelRecord, now: Moment) {
+        if !record.kind.is_empty() && record.kind != self.settings.kind.name() {
+            self.phase = Phase::Anew { at: now };
+            return;
+        }
         self.pace = Pace::restore(&record.sent_at, record.frozen_until, now);
         self.last_success_at = record.last_success_at;
         self.broken = record.broken;

@@ -13,6 +13,8 @@
 //! | `rejected` | dropped |
 //! | `refused` | 1 s to 10 min, soon with less detail |
 //!
+//! Where the receiver asks for a longer wait than these delays, it gets it, up to 10 min.
+//!
 //! At the first `misconfigured` or `dead` the other channels are told, and again when it is mended.
 //!
 //! "Rendered anew" holds only where no earlier attempt of the same bytes may have arrived; else a
@@ -49,6 +51,9 @@ const BLOCKED: Duration = Duration::from_secs(300);
 
 /// How often a dead receiver is tried, so that one that was mended works without a restart here.
 const DEAD: Duration = Duration::from_secs(600);
+
+/// The longest wait that a receiver can ask for: after that it is tried, whatever it said.
+const WAIT_MAX: Duration = Duration::from_secs(600);
 
 /// Refusals without a known reason before the next attempt leaves detail out: by then it is no
 /// passing trouble, and it may lie in the text.
@@ -136,7 +141,11 @@ impl Channel {
 
     fn failed(
         &mut self,
-        Answer { verdict, detail }: Answer,
+        Answer {
+            verdict,
+            detail,
+            wait,
+        }: Answer,
         delivery: Delivery,
         rng: &mut Rng,
         now: Moment,
@@ -145,7 +154,7 @@ impl Channel {
         self.failures = self.failures.saturating_add(1);
         self.error = Some(detail.clone());
         let notices = delivery.notices.clone();
-        let goes_on = self.plan(verdict, delivery, rng, now);
+        let goes_on = self.plan(verdict, wait, delivery, rng, now);
         let again_at = match &self.phase {
             Phase::Again { at, .. } | Phase::Anew { at } => {
                 Some(self.pace.earliest(*at, self.allowance()))
@@ -171,9 +180,17 @@ impl Channel {
     }
 
     /// Sets the next phase after a failure; false where the delivery is to be given up.
-    fn plan(&mut self, verdict: Verdict, delivery: Delivery, rng: &mut Rng, now: Moment) -> bool {
+    fn plan(
+        &mut self,
+        verdict: Verdict,
+        wait: Option<Duration>,
+        delivery: Delivery,
+        rng: &mut Rng,
+        now: Moment,
+    ) -> bool {
         let failures = self.failures;
-        let mut after = |backoff: Backoff| now.after(backoff.delay(failures, rng));
+        let asked = wait.unwrap_or_default().min(WAIT_MAX);
+        let mut after = |backoff: Backoff| now.after(backoff.delay(failures, rng).max(asked));
         match verdict {
             Verdict::Taken => return false,
             Verdict::TimedOut

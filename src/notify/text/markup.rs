@@ -1,8 +1,10 @@
-//! The parts of a message, and the two forms that they are written in.
+//! The parts of a message, and the forms of DingTalk and of plain text that they are written in.
 //!
 //! DingTalk's phones render headings, quotes, bold, links and lists; code blocks, tables and HTML
 //! they do not. Text that came from outside is escaped, but only where markdown would take it for
 //! something: a phone that shows the backslashes must still show a readable line.
+
+use reqwest::Url;
 
 /// A part of a message. Its text is raw: as it is meant to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +61,7 @@ pub(super) fn plain(blocks: &[Block]) -> String {
 }
 
 /// Blocks below each other: list lines close together, everything else with an empty line between.
-fn join(blocks: &[Block], write: impl Fn(&Block) -> String) -> String {
+pub(super) fn join(blocks: &[Block], write: impl Fn(&Block) -> String) -> String {
     let mut text = String::new();
     let mut before: Option<&Block> = None;
     for block in blocks {
@@ -84,7 +86,7 @@ fn is_listed(block: &Block) -> bool {
 }
 
 /// The label without its colon, which bold type makes superfluous or takes inside.
-fn trim_colon(label: &str) -> &str {
+pub(super) fn trim_colon(label: &str) -> &str {
     label.trim_end_matches([':', '：', ' '])
 }
 
@@ -113,10 +115,7 @@ fn escape_line(line: &str) -> String {
 /// Text with everything escaped that markdown or HTML would take for something else.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    let mut before = ' ';
-    let mut rest = text.chars().peekable();
-    while let Some(c) = rest.next() {
-        let after = rest.peek().copied().unwrap_or(' ');
+    for (before, c, after) in neighbours(text) {
         match c {
             '<' => escaped.push_str("&lt;"),
             '&' if after == '#' || after.is_ascii_alphabetic() => escaped.push_str("&amp;"),
@@ -131,13 +130,37 @@ fn escape(text: &str) -> String {
             '\n' => escaped.push(' '),
             c => escaped.push(c),
         }
-        before = c;
     }
     escaped
 }
 
+/// Each character with the one before and the one after it; spaces stand around the text.
+pub(super) fn neighbours(text: &str) -> impl Iterator<Item = (char, char, char)> {
+    let before = std::iter::once(' ').chain(text.chars());
+    let after = text.chars().skip(1).chain(std::iter::once(' '));
+    before
+        .zip(text.chars())
+        .zip(after)
+        .map(|((before, c), after)| (before, c, after))
+}
+
+/// Whether an address is one that a link may lead to. What is none stays text: services refuse it, or
+/// take it for something else.
+pub(super) fn is_web_address(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+}
+
+/// The full-width twin of a character of ASCII: it reads the same and is no markup anywhere.
+pub(super) fn twin(c: char) -> char {
+    const DISTANCE: u32 = 0xfee0;
+    match c {
+        '!'..='~' => char::from_u32(u32::from(c) + DISTANCE).unwrap_or(c),
+        c => c,
+    }
+}
+
 /// An address as the target of a link.
-fn escape_url(url: &str) -> String {
+pub(super) fn escape_url(url: &str) -> String {
     url.chars()
         .map(|c| match c {
             '(' => "%28".to_owned(),

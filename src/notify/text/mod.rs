@@ -1,13 +1,16 @@
 //! Pure: notices -> a message that reads well on a phone at three in the morning.
 //!
-//! `writer.rs` owns what is said and in which order, `zh.rs` and `en.rs` own the words, `markup.rs`
-//! the two forms that they are written in. What is said comes from the incidents alone, so it is true
+//! `writer.rs` owns what is said and in which order, `zh.rs` and `en.rs` own the words, `markup.rs`,
+//! `lines.rs`, `mrkdwn.rs` and `wecom.rs` the forms that they are written in. What is said comes from the incidents alone, so it is true
 //! of the time when the notice came about. Nothing that has a name is cut short, and what does not
 //! fit is counted.
 
 mod en;
 mod items;
+mod lines;
 mod markup;
+mod mrkdwn;
+mod wecom;
 mod words;
 mod writer;
 mod zh;
@@ -15,6 +18,7 @@ mod zh;
 use crate::model::Notice;
 
 use super::{place::Place, settings::Language};
+pub(super) use lines::Line;
 use markup::Block;
 use words::Words;
 
@@ -68,6 +72,21 @@ impl Message {
     /// As DingTalk's markdown.
     pub(super) fn markdown(&self) -> String {
         markup::markdown(&self.blocks)
+    }
+
+    /// As WeCom's markdown.
+    pub(super) fn wecom_markdown(&self) -> String {
+        wecom::markdown(&self.blocks)
+    }
+
+    /// As Slack's mrkdwn.
+    pub(super) fn slack_mrkdwn(&self) -> String {
+        mrkdwn::mrkdwn(&self.blocks)
+    }
+
+    /// As a heading and the lines below it, without any markup.
+    pub(super) fn lines(&self) -> (String, Vec<Line>) {
+        lines::lines(&self.title, &self.blocks)
     }
 
     /// As plain text.

@@ -17,6 +17,8 @@ use crate::{
     },
 };
 
+mod forms;
+
 /// A time so many seconds after the tests' moment.
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(moment().wall.as_second() + seconds).unwrap()
