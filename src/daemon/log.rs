@@ -132,7 +132,7 @@ mod tests {
     fn a_reading_that_cuts_a_character_is_made_again_a_byte_longer() {
         let mut log = log();
         assert_eq!(failed(&mut log), LogReading::None);
-        assert_eq!(log.bytes(), Some(1025));
+        assert_eq!(log.bytes(), Some(4097));
     }
 
     #[test]

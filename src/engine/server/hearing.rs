@@ -58,6 +58,12 @@ impl Server {
         is_latest && self.feeds.teller() == Some(Feed::Log)
     }
 
+    /// Whether a look came without all that the main log told before it, though the account is the log's:
+    /// the next one, with more of the log, is a moment away, and shows what this one shows and why.
+    pub(super) fn falls_short(&self, log: &LogReading) -> bool {
+        *log == LogReading::Behind && self.feeds.teller() == Some(Feed::Log)
+    }
+
     /// supervisord told something: when it was heard, and when it was written.
     pub(super) fn told(
         &mut self,

@@ -29,6 +29,14 @@ impl Server {
             log,
         } = looked;
         self.is_looking = false;
+        if self.falls_short(&log) {
+            for (name, _) in &programs {
+                if let Some(program) = self.programs.get_mut(name) {
+                    program.looks.hinted(context.now);
+                }
+            }
+            return;
+        }
         let is_known = self
             .identity
             .as_ref()

@@ -35,6 +35,9 @@ impl Server {
         self.last_success_at = Some(context.now.wall);
         self.gate.reachable = true;
         self.gate.suspended = false;
+        if self.falls_short(&log) {
+            return self.poll_now(context);
+        }
 
         let first_look = !std::mem::replace(&mut self.looked, true);
         let same = self

@@ -10,7 +10,7 @@ use crate::model::LogNews;
 
 /// The shortest and the longest reading, in bytes. A line has some hundred; supervisord hands out 4096
 /// bytes of an answer in each pass of its loop, and a thousand programs that start write 150 KiB.
-const WINDOW: (u32, u32) = (1024, 256 * 1024);
+const WINDOW: (u32, u32) = (4096, 256 * 1024);
 
 /// How much of the text is remembered: some lines, which bear their time to the millisecond.
 const MARK_BYTES: usize = 512;

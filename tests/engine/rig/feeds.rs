@@ -37,7 +37,12 @@ pub(crate) struct Feeds {
 pub(crate) struct Log {
     lines: Vec<LogLine>,
     read: Option<usize>,
+    /// Whether the last reading was too short, so that the next one is longer.
+    is_wide: bool,
 }
+
+/// The most lines that a reading holds which is not wide.
+const LINES_MAX: usize = 5;
 
 /// How the main log writes a time of the simulation.
 fn written(at: u64) -> DateTime {
@@ -77,6 +82,7 @@ impl Rig {
             feeds.last.clear();
             if let Some(log) = &mut feeds.log {
                 log.read = None;
+                log.is_wide = false;
             }
             self.streams(true);
             if let Some(most) = self.feeds.as_ref().and_then(|feeds| feeds.pidfd) {
@@ -137,6 +143,11 @@ impl Rig {
         let lines = log.read.map_or(&[][..], |read| {
             log.lines.get(read..written).unwrap_or_default()
         });
+        if lines.len() > LINES_MAX && !log.is_wide {
+            log.is_wide = true;
+            return LogReading::Behind;
+        }
+        log.is_wide = false;
         let lines = lines.to_vec();
         log.read = Some(written.max(log.read.unwrap_or_default()));
         LogReading::News(LogNews { lines, lost: false })

@@ -76,7 +76,7 @@ fn much_at_once_is_read_in_a_longer_reading() {
     assert_eq!(
         place,
         LogPlace {
-            window: 1024,
+            window: WINDOW.0,
             ..place.clone()
         }
     );
@@ -112,7 +112,7 @@ fn a_short_answer_that_comes_late_is_not_the_whole_log() {
     let short = || end(&whole, 1024);
     assert_eq!(place.read(short(), 1024), None);
     assert_eq!(place.read(short(), 1024), None);
-    assert_eq!(place.window(), 4096);
+    assert_eq!(place.window(), WINDOW.0);
     let news = reading(&mut place, &whole).unwrap();
     assert_eq!((pids(&news), news.lost), ((50..100).collect(), false));
 }
@@ -120,8 +120,8 @@ fn a_short_answer_that_comes_late_is_not_the_whole_log() {
 #[test]
 fn a_window_that_cuts_a_character_is_made_longer() {
     let mut place = LogPlace::default();
-    place.failed(1024);
-    assert_eq!(place.window(), 1025);
+    place.failed(WINDOW.0);
+    assert_eq!(place.window(), WINDOW.0 + 1);
 }
 
 proptest! {
