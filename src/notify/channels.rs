@@ -1,8 +1,8 @@
 //! Sending: a delivery goes to its receiver, and comes back as an answer.
 //!
-//! Owns the HTTP client, its deadlines and its caps. What an answer means is for `dingtalk/` and
-//! `webhook.rs`, when to send for the outbox. Addresses and tokens never leave this module: an error
-//! says the channel's name.
+//! Owns the HTTP client, its deadlines and its caps. What an answer means is for `dingtalk/`,
+//! `webhook.rs` and `alertmanager/`, when to send for the outbox. Addresses and tokens never leave this
+//! module: an error says the channel's name, and of a cluster's member its host.
 
 use std::{
     collections::BTreeMap,
@@ -13,8 +13,10 @@ use std::{
 
 use reqwest::{Client, Response, Url, header, redirect};
 use secrecy::{ExposeSecret as _, SecretString};
+use tokio::task::JoinSet;
 
 use super::{
+    alertmanager::{self, Member},
     answer::{Answer, Verdict},
     dingtalk,
     settings::{ChannelKind, DingTalkSettings, Settings},
@@ -81,6 +83,7 @@ struct Shared {
 enum Target {
     DingTalk(Url, DingTalkSettings),
     Webhook(Url, Option<header::HeaderValue>),
+    Alertmanager(Vec<Member>),
     Log,
 }
 
@@ -105,8 +108,12 @@ impl Channels {
                     let token = token.map(|token| bearer(&name, token)).transpose()?;
                     Target::Webhook(url(&name, &settings.url)?, token)
                 }
+                ChannelKind::Alertmanager(settings) => {
+                    let urls = settings.urls.iter().map(|address| url(&name, address));
+                    let members = urls.map(|url| Ok(Member::new(url?)));
+                    Target::Alertmanager(members.collect::<Result<_, _>>()?)
+                }
                 ChannelKind::Log => Target::Log,
-                ChannelKind::Alertmanager(_) => continue,
             };
             targets.insert(name, target);
         }
@@ -133,7 +140,7 @@ impl Channels {
             Some(Target::DingTalk(url, settings)) => {
                 let url = dingtalk::address(settings, url, now.wall);
                 match self.post(url, None, &delivery.body).await {
-                    Ok(response) => judge_dingtalk(response).await,
+                    Ok(response) => judged(response, dingtalk::judge).await,
                     Err(answer) => answer,
                 }
             }
@@ -143,7 +150,28 @@ impl Channels {
                     Err(answer) => answer,
                 }
             }
+            Some(Target::Alertmanager(members)) => self.post_to_all(members, &delivery.body).await,
         }
+    }
+
+    /// Posts the same to every member of a cluster at once: one that hangs keeps no other waiting.
+    async fn post_to_all(&self, members: &[Member], body: &str) -> Answer {
+        let mut posts = JoinSet::new();
+        for (place, Member { url, .. }) in members.iter().enumerate() {
+            let (channels, url, body) = (self.clone(), url.clone(), body.to_owned());
+            posts.spawn(async move {
+                let answer = match channels.post(url, None, &body).await {
+                    Ok(response) => judged(response, alertmanager::judge).await,
+                    Err(answer) => answer,
+                };
+                (place, answer)
+            });
+        }
+        let mut answers = posts.join_all().await;
+        answers.sort_by_key(|(place, _)| *place);
+        let answers = answers.into_iter().map(|(_, answer)| answer);
+        let names = members.iter().map(|member| member.name.as_str());
+        alertmanager::together(names.zip(answers).collect())
     }
 
     /// Posts JSON; a failure is an answer too.
@@ -185,14 +213,14 @@ fn client() -> Result<Client, String> {
         .map_err(|error| words(&error.without_url()))
 }
 
-/// DingTalk's answer is in the body.
-async fn judge_dingtalk(mut response: Response) -> Answer {
+/// Reads an answer that is in the body, and judges it.
+async fn judged(mut response: Response, judge: fn(u16, &[u8]) -> Answer) -> Answer {
     let status = response.status().as_u16();
     let mut body = Vec::new();
     loop {
         match response.chunk().await {
             Ok(Some(chunk)) if body.len() + chunk.len() <= ANSWER_MAX => body.extend(chunk),
-            Ok(Some(_) | None) => return dingtalk::judge(status, &body),
+            Ok(Some(_) | None) => return judge(status, &body),
             Err(error) => return judge_failure(error),
         }
     }

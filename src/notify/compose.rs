@@ -4,12 +4,12 @@
 //! message, until the body fits. A refusal for size or content sets the same [`Limits`] from outside.
 
 use super::{
-    dingtalk,
+    alertmanager, dingtalk,
     settings::{ChannelKind, ChannelSettings},
     text::{self, BREVITY_MAX, Subject, Voice},
     webhook,
 };
-use crate::model::Notice;
+use crate::model::{Delivery, Moment, Notice, NoticeId};
 
 /// What refusals taught about the next message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,15 @@ impl Limits {
     };
 }
 
+/// What tells one message from another.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stamp<'a> {
+    /// Its identity.
+    pub(super) uuid: &'a str,
+    /// When it is made.
+    pub(super) now: Moment,
+}
+
 /// A body, and what went into it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Composed {
@@ -39,6 +48,21 @@ pub(super) struct Composed {
     pub(super) brevity: u8,
 }
 
+impl Composed {
+    /// The first attempt to deliver it.
+    pub(super) fn delivery(self, uuid: String, notices: Vec<NoticeId>, now: Moment) -> Delivery {
+        Delivery {
+            uuid,
+            notices,
+            body: self.body,
+            attempts: 1,
+            first_at: now.wall,
+            retry_at: None,
+            brevity: self.brevity,
+        }
+    }
+}
+
 /// The body for `channel` that carries as many of `notices` (oldest first) as fit.
 pub(super) fn compose(
     channel: &ChannelSettings,
@@ -46,7 +70,7 @@ pub(super) fn compose(
     notices: &[&Notice],
     dropped: usize,
     limits: Limits,
-    uuid: &str,
+    stamp: Stamp<'_>,
 ) -> Composed {
     let mut brevity = limits.brevity;
     let mut carried = notices.len().min(limits.notices).min(notices_max(channel));
@@ -58,7 +82,7 @@ pub(super) fn compose(
             brevity,
             lines_max,
         };
-        let body = body(channel, voice, &subject, uuid);
+        let body = body(channel, voice, &subject, stamp);
         if body.len() <= body_max(channel) || (lines_max == 0 && brevity >= BREVITY_MAX) {
             return Composed {
                 body,
@@ -86,15 +110,21 @@ pub(super) fn tells_in_words(channel: &ChannelSettings) -> bool {
     }
 }
 
-fn body(channel: &ChannelSettings, voice: &Voice, subject: &Subject<'_>, uuid: &str) -> String {
+fn body(
+    channel: &ChannelSettings,
+    voice: &Voice,
+    subject: &Subject<'_>,
+    stamp: Stamp<'_>,
+) -> String {
     match &channel.kind {
         ChannelKind::DingTalk(settings) => {
-            dingtalk::body(settings, &text::compose(subject, voice), uuid)
+            dingtalk::body(settings, &text::compose(subject, voice), stamp.uuid)
         }
         ChannelKind::Webhook(_) => subject.notices.first().map_or_else(String::new, |notice| {
             webhook::body(notice, subject.brevity == 0)
         }),
-        ChannelKind::Log | ChannelKind::Alertmanager(_) => text::compose(subject, voice).plain(),
+        ChannelKind::Alertmanager(_) => alertmanager::body(subject, voice, stamp.now.wall),
+        ChannelKind::Log => text::compose(subject, voice).plain(),
     }
 }
 
@@ -102,16 +132,15 @@ fn body(channel: &ChannelSettings, voice: &Voice, subject: &Subject<'_>, uuid: &
 fn notices_max(channel: &ChannelSettings) -> usize {
     match channel.kind {
         ChannelKind::Webhook(_) => 1,
-        ChannelKind::DingTalk(_) | ChannelKind::Alertmanager(_) | ChannelKind::Log => usize::MAX,
+        ChannelKind::Alertmanager(_) => alertmanager::BATCH_MAX,
+        ChannelKind::DingTalk(_) | ChannelKind::Log => usize::MAX,
     }
 }
 
 fn body_max(channel: &ChannelSettings) -> usize {
     match channel.kind {
-        ChannelKind::Webhook(_) => webhook::BODY_MAX,
-        ChannelKind::DingTalk(_) | ChannelKind::Alertmanager(_) | ChannelKind::Log => {
-            dingtalk::BODY_MAX
-        }
+        ChannelKind::Webhook(_) | ChannelKind::Alertmanager(_) => webhook::BODY_MAX,
+        ChannelKind::DingTalk(_) | ChannelKind::Log => dingtalk::BODY_MAX,
     }
 }
 
@@ -165,7 +194,11 @@ mod tests {
     fn composed(channel: &ChannelSettings, notices: &[Notice]) -> Composed {
         let notices: Vec<&Notice> = notices.iter().collect();
         let voice = voice(Language::Zh);
-        compose(channel, &voice, &notices, 0, Limits::NONE, "uuid")
+        let stamp = Stamp {
+            uuid: "uuid",
+            now: moment(),
+        };
+        compose(channel, &voice, &notices, 0, Limits::NONE, stamp)
     }
 
     #[test]

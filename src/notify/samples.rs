@@ -87,6 +87,29 @@ pub fn samples(now: Moment) -> Vec<Notice> {
     .collect()
 }
 
+/// The ends of what these notices tell of, for receivers that would go on holding it.
+pub fn endings(samples: &[Notice], now: Moment) -> Vec<Notice> {
+    let open = samples
+        .iter()
+        .filter(|sample| sample.incidents.iter().any(Incident::is_open));
+    open.map(|sample| Notice {
+        reason: NoticeReason::Closed,
+        time: now.wall,
+        incidents: sample
+            .incidents
+            .iter()
+            .cloned()
+            .map(|incident| Incident {
+                closed_at: Some(now.wall),
+                outcome: Some(Outcome::Recovered),
+                ..incident
+            })
+            .collect(),
+        ..sample.clone()
+    })
+    .collect()
+}
+
 /// An open incident about a program that does not exist.
 fn incident(now: Moment, number: u8, kind: Kind, severity: Severity) -> Incident {
     let name = format!("test_{}", kind.name());
