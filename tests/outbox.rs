@@ -157,6 +157,41 @@ fn a_channel_that_is_mended_before_it_was_told_is_one_line() {
 }
 
 #[test]
+fn alerts_are_posted_again_every_minute_as_they_are_by_then() {
+    insta::assert_snapshot!(play(
+        "
+        +0s channels am
+        +0s opened A
+        +1s answer timeout
+        +0s opened B
+        +2s answer taken
+        +30s reminder A
+        +30s answer taken
+        +5s closed B
+        +1s answer taken
+        +54s answer unreachable
+        +60s answer taken
+        +10s restart
+        +0s answer taken
+        +1000s answer taken
+        "
+    ));
+}
+
+#[test]
+fn what_was_dropped_is_not_told_to_who_holds_alerts() {
+    insta::assert_snapshot!(play(
+        "
+        +0s opened A
+        +1s answer rejected
+        +0s channels am
+        +0s answer taken
+        +60s answer taken
+        "
+    ));
+}
+
+#[test]
 fn a_full_minute_has_room_for_an_escalation_and_what_goes_before_it() {
     let mut script = "+0s channels hook\n".to_owned();
     for number in 0..14 {

@@ -36,5 +36,5 @@ fn check(name: &str, config: &str) {
     let file = file.display().to_string();
     let arguments = ["--config", &file, "check", "--no-environment"].map(str::to_owned);
     let output = support::supervigil::command(&arguments);
-    assert!(output.status.success(), "{name}: {output:?}");
+    assert!(output.status.success(), "{name}: {config}: {output:?}");
 }

@@ -8,7 +8,8 @@ use super::console;
 use crate::{
     clock::Clock,
     config::Config,
-    notify::{Channels, Place, Verdict, preview, samples},
+    model::{Moment, Notice},
+    notify::{Answer, ChannelSettings, Channels, Place, endings, preview, samples},
 };
 
 pub(super) async fn test_notify(
@@ -39,7 +40,7 @@ pub(super) async fn test_notify(
     let place = Place::here();
     let mut taken = true;
     for channel in &wanted {
-        for notice in samples(clock.now()) {
+        for notice in notices(channel, clock.now()) {
             let now = clock.now();
             let delivery = preview(channel, settings.language, &place, &notice, now);
             let kinds: Vec<_> = notice
@@ -58,7 +59,7 @@ pub(super) async fn test_notify(
                 continue;
             }
             let answer = channels.send(&channel.name, &delivery, now).await;
-            if answer.verdict == Verdict::Taken {
+            if answer == Answer::taken() {
                 console::say(&format!("ok    {about}: taken"));
             } else {
                 taken = false;
@@ -71,4 +72,13 @@ pub(super) async fn test_notify(
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// A notice of each kind, and their ends where the channel's receiver would go on holding them.
+fn notices(channel: &ChannelSettings, now: Moment) -> Vec<Notice> {
+    let mut notices = samples(now);
+    if channel.kind.holds_alerts() {
+        notices.extend(endings(&notices, now));
+    }
+    notices
 }

@@ -109,6 +109,7 @@ fn webhook(section: &mut Section<'_>) -> Channel {
 
 fn alertmanager(section: &mut Section<'_>) -> Channel {
     let name = name(section);
+    let severities = severities(section);
     if !section.has("urls") {
         section.report_missing("urls", "add urls = [\"http://127.0.0.1:9093\"]");
     }
@@ -133,7 +134,7 @@ fn alertmanager(section: &mut Section<'_>) -> Channel {
     Channel {
         name,
         default_name: "alertmanager",
-        severities: SEVERITIES.to_vec(),
+        severities,
         max_per_minute: OTHERS_PER_MINUTE,
         kind: urls.map(|urls| ChannelKind::Alertmanager(AlertmanagerSettings { urls })),
     }

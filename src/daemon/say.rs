@@ -197,6 +197,17 @@ pub(super) fn delivery(effect: &notify::Effect, metrics: &Events) {
             warn!(channel, reason, "not delivered yet: {detail}");
             metrics.notice_failed(channel, reason);
         }
+        notify::Effect::Members {
+            channel,
+            trouble: Some(trouble),
+        } => warn!(
+            channel,
+            "not every Alertmanager has what it is to have: {trouble}"
+        ),
+        notify::Effect::Members {
+            channel,
+            trouble: None,
+        } => info!(channel, "every Alertmanager takes alerts again"),
         notify::Effect::Dropped {
             channel,
             count,
@@ -224,12 +235,6 @@ pub(super) fn configuration(config: &Config) {
     if config.notify.channels.is_empty() {
         warn!(
             "no channel is configured: alerts go to this log; add a table such as [[dingtalk]] to be told"
-        );
-    }
-    for name in config.notify.unsupported_channels() {
-        warn!(
-            channel = name,
-            "this release does not send to [[alertmanager]]: nothing goes there"
         );
     }
     for supervisord in &config.supervisords {

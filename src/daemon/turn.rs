@@ -90,14 +90,7 @@ impl Turn {
         let history = History::restored(&saved);
         let engine = Engine::new(config.engine.clone(), &saved, fastrand::u64(..), now);
         let channels = Channels::new(&config.notify)?;
-        let outbox = Outbox::new(
-            &config.notify,
-            Place::here(),
-            saved.queued,
-            saved.channels,
-            fastrand::u64(..),
-            now,
-        );
+        let outbox = Outbox::new(&config.notify, Place::here(), saved, fastrand::u64(..), now);
         Ok(Self {
             parts,
             config,
@@ -131,6 +124,7 @@ impl Turn {
     pub(super) fn begin_to_stop(&mut self) {
         self.polling.cancel();
         self.engine.stop_starting();
+        self.outbox.end_rounds();
     }
 
     /// When the loop has to turn even though nothing comes in.

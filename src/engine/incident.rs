@@ -347,14 +347,7 @@ impl Context<'_> {
             return;
         }
         let id = NoticeId(self.ulid());
-        let notice = Notice {
-            id,
-            reason,
-            time: self.now.wall,
-            incidents,
-            channel: None,
-            heartbeat: None,
-        };
+        let notice = Notice::of(id, reason, self.now.wall, incidents);
         self.effects.push(Effect::Notice(notice));
     }
 }

@@ -238,12 +238,13 @@ impl Engine {
         let settings = self.settings.heartbeat.as_ref();
         let heartbeat = self.tally.beat(settings, &self.servers, now)?;
         Some(Effect::Notice(Notice {
-            id: NoticeId(self.ulid(now)),
-            reason: NoticeReason::Digest,
-            time: now.wall,
-            incidents: Vec::new(),
-            channel: None,
             heartbeat: Some(heartbeat),
+            ..Notice::of(
+                NoticeId(self.ulid(now)),
+                NoticeReason::Digest,
+                now.wall,
+                Vec::new(),
+            )
         }))
     }
 

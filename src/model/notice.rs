@@ -75,6 +75,23 @@ pub struct Notice {
 }
 
 impl Notice {
+    /// A notice about incidents.
+    pub fn of(
+        id: NoticeId,
+        reason: NoticeReason,
+        time: Timestamp,
+        incidents: Vec<Incident>,
+    ) -> Self {
+        Self {
+            id,
+            reason,
+            time,
+            incidents,
+            channel: None,
+            heartbeat: None,
+        }
+    }
+
     /// The severest of its incidents. Whoever relies on a channel that takes nothing is told nothing, and
     /// whoever is told anything wants to know that there is somebody to tell it.
     pub fn severity(&self) -> Severity {

@@ -150,7 +150,7 @@ pub struct ChannelView {
     pub kind: &'static str,
     /// Whether the last attempt was taken, or none was made yet.
     pub up: bool,
-    /// Why the last attempt failed, in one sentence.
+    /// Why the last attempt failed, or which members of a cluster did not take it, in one sentence.
     pub error: Option<String>,
     /// Notices that wait.
     pub length: usize,

@@ -1,7 +1,8 @@
 //! What a receiver answered, as far as it decides what happens next.
 //!
 //! Owns the closed set of verdicts. Which answer is which verdict is for the channels to say
-//! (`dingtalk/verdict.rs`, `webhook.rs`, ...); what follows from a verdict is for the outbox.
+//! (`dingtalk/verdict.rs`, `webhook.rs`, `alertmanager/verdict.rs`, ...); what follows from a verdict is
+//! for the outbox.
 
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ use std::time::Duration;
 pub struct Answer {
     /// What it means.
     pub verdict: Verdict,
-    /// One sentence for people: what was answered and what to do. It holds no secret.
+    /// One sentence for people: what was answered and what to do. It holds no secret. Where the message
+    /// was taken it is empty, or says which members of a cluster did not take it.
     pub detail: String,
     /// For how long the receiver asks to be left alone, where it says so.
     pub wait: Option<Duration>,
@@ -41,7 +43,7 @@ impl Answer {
     }
 }
 
-/// The meaning of an answer.
+/// The meaning of an answer. Those that another attempt may well change come first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
     /// The receiver has it.

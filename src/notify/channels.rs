@@ -1,8 +1,8 @@
 //! Sending: a delivery goes to its receiver, and comes back as an answer.
 //!
-//! Owns the HTTP client, its deadlines and its caps. What an answer means is for `webhook.rs` and the
-//! robots' folders, when to send for the outbox. Addresses and tokens never leave this module: an error
-//! says the channel's name.
+//! Owns the HTTP client, its deadlines and its caps. What an answer means is for `webhook.rs`,
+//! `alertmanager/` and the robots' folders, when to send for the outbox. Addresses and tokens never
+//! leave this module: an error says the channel's name, and of a cluster's member its host.
 
 use std::{
     collections::BTreeMap,
@@ -13,8 +13,10 @@ use std::{
 
 use reqwest::{Client, Response, Url, header, redirect};
 use secrecy::{ExposeSecret as _, SecretString};
+use tokio::task::JoinSet;
 
 use super::{
+    alertmanager::{self, Member},
     answer::{Answer, Verdict},
     dingtalk, feishu,
     settings::{ChannelKind, DingTalkSettings, FeishuSettings, Settings},
@@ -84,6 +86,7 @@ enum Target {
     WeCom(Url),
     Slack(Url),
     Webhook(Url, Option<header::HeaderValue>),
+    Alertmanager(Vec<Member>),
     Log,
 }
 
@@ -113,8 +116,12 @@ impl Channels {
                     let token = token.map(|token| bearer(&name, token)).transpose()?;
                     Target::Webhook(url(&name, &settings.url)?, token)
                 }
+                ChannelKind::Alertmanager(settings) => {
+                    let urls = settings.urls.iter().map(|address| url(&name, address));
+                    let members = urls.map(|url| Ok(Member::new(url?)));
+                    Target::Alertmanager(members.collect::<Result<_, _>>()?)
+                }
                 ChannelKind::Log => Target::Log,
-                ChannelKind::Alertmanager(_) => continue,
             };
             targets.insert(name, target);
         }
@@ -158,10 +165,11 @@ impl Channels {
                     Err(answer) => answer,
                 }
             }
+            Some(Target::Alertmanager(members)) => self.post_to_all(members, &delivery.body).await,
         }
     }
 
-    /// Posts JSON to a robot, whose answer is in the body.
+    /// Posts JSON to a receiver whose answer is in the body.
     async fn ask(&self, url: Url, body: &str, judge: fn(u16, &[u8]) -> Answer) -> Answer {
         let response = match self.post(url, None, body).await {
             Ok(response) => response,
@@ -173,6 +181,23 @@ impl Channels {
             Ok(body) => after(judge(status, &body), wait),
             Err(error) => judge_failure(error),
         }
+    }
+
+    /// Posts the same to every member of a cluster at once: one that hangs keeps no other waiting.
+    async fn post_to_all(&self, members: &[Member], body: &str) -> Answer {
+        let mut posts = JoinSet::new();
+        for (place, Member { url, .. }) in members.iter().enumerate() {
+            let (channels, url, body) = (self.clone(), url.clone(), body.to_owned());
+            posts.spawn(async move {
+                let answer = channels.ask(url, &body, alertmanager::judge).await;
+                (place, answer)
+            });
+        }
+        let mut answers = posts.join_all().await;
+        answers.sort_by_key(|(place, _)| *place);
+        let answers = answers.into_iter().map(|(_, answer)| answer);
+        let names = members.iter().map(|member| member.name.as_str());
+        alertmanager::together(names.zip(answers).collect())
     }
 
     /// Posts JSON; a failure is an answer too.

@@ -4,14 +4,14 @@
 //! message, until the body fits. A refusal for size or content sets the same [`Limits`] from outside.
 
 use super::{
-    dingtalk, feishu,
+    alertmanager, dingtalk, feishu,
     robot::Rendered,
     settings::{ChannelKind, ChannelSettings},
     slack,
     text::{self, BREVITY_MAX, Subject, Voice},
     webhook, wecom,
 };
-use crate::model::Notice;
+use crate::model::{Delivery, Moment, Notice, NoticeId};
 
 /// What refusals taught about the next message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,15 @@ impl Limits {
     };
 }
 
+/// What tells one message from another.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stamp<'a> {
+    /// Its identity.
+    pub(super) uuid: &'a str,
+    /// When it is made.
+    pub(super) now: Moment,
+}
+
 /// A body, and what went into it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Composed {
@@ -41,6 +50,21 @@ pub(super) struct Composed {
     pub(super) brevity: u8,
 }
 
+impl Composed {
+    /// The first attempt to deliver it.
+    pub(super) fn delivery(self, uuid: String, notices: Vec<NoticeId>, now: Moment) -> Delivery {
+        Delivery {
+            uuid,
+            notices,
+            body: self.body,
+            attempts: 1,
+            first_at: now.wall,
+            retry_at: None,
+            brevity: self.brevity,
+        }
+    }
+}
+
 /// The body for `channel` that carries as many of `notices` (oldest first) as fit.
 pub(super) fn compose(
     channel: &ChannelSettings,
@@ -48,7 +72,7 @@ pub(super) fn compose(
     notices: &[&Notice],
     dropped: usize,
     limits: Limits,
-    uuid: &str,
+    stamp: Stamp<'_>,
 ) -> Composed {
     let mut brevity = limits.brevity;
     let mut carried = notices.len().min(limits.notices).min(notices_max(channel));
@@ -60,7 +84,7 @@ pub(super) fn compose(
             brevity,
             lines_max,
         };
-        let Rendered { body, fits } = render(channel, voice, &subject, uuid);
+        let Rendered { body, fits } = render(channel, voice, &subject, stamp);
         if fits || (lines_max == 0 && brevity >= BREVITY_MAX) {
             return Composed {
                 body,
@@ -92,11 +116,16 @@ pub(super) fn tells_in_words(channel: &ChannelSettings) -> bool {
     }
 }
 
-fn render(channel: &ChannelSettings, voice: &Voice, subject: &Subject<'_>, uuid: &str) -> Rendered {
+fn render(
+    channel: &ChannelSettings,
+    voice: &Voice,
+    subject: &Subject<'_>,
+    stamp: Stamp<'_>,
+) -> Rendered {
     let message = || text::compose(subject, voice);
     match &channel.kind {
         ChannelKind::DingTalk(settings) => {
-            let body = dingtalk::body(settings, &message(), uuid);
+            let body = dingtalk::body(settings, &message(), stamp.uuid);
             Rendered::within(body, dingtalk::BODY_MAX)
         }
         ChannelKind::Feishu(settings) => feishu::body(settings, &message()),
@@ -107,9 +136,11 @@ fn render(channel: &ChannelSettings, voice: &Voice, subject: &Subject<'_>, uuid:
             let body = first.map(|notice| webhook::body(notice, subject.brevity == 0));
             Rendered::within(body.unwrap_or_default(), webhook::BODY_MAX)
         }
-        ChannelKind::Log | ChannelKind::Alertmanager(_) => {
-            Rendered::within(message().plain(), dingtalk::BODY_MAX)
+        ChannelKind::Alertmanager(_) => {
+            let body = alertmanager::body(subject, voice, stamp.now.wall);
+            Rendered::within(body, webhook::BODY_MAX)
         }
+        ChannelKind::Log => Rendered::within(message().plain(), dingtalk::BODY_MAX),
     }
 }
 
@@ -117,11 +148,11 @@ fn render(channel: &ChannelSettings, voice: &Voice, subject: &Subject<'_>, uuid:
 fn notices_max(channel: &ChannelSettings) -> usize {
     match channel.kind {
         ChannelKind::Webhook(_) => 1,
+        ChannelKind::Alertmanager(_) => alertmanager::BATCH_MAX,
         ChannelKind::DingTalk(_)
         | ChannelKind::Feishu(_)
         | ChannelKind::WeCom(_)
         | ChannelKind::Slack(_)
-        | ChannelKind::Alertmanager(_)
         | ChannelKind::Log => usize::MAX,
     }
 }
@@ -176,7 +207,11 @@ mod tests {
     fn composed(channel: &ChannelSettings, notices: &[Notice]) -> Composed {
         let notices: Vec<&Notice> = notices.iter().collect();
         let voice = voice(Language::Zh);
-        compose(channel, &voice, &notices, 0, Limits::NONE, "uuid")
+        let stamp = Stamp {
+            uuid: "uuid",
+            now: moment(),
+        };
+        compose(channel, &voice, &notices, 0, Limits::NONE, stamp)
     }
 
     #[test]

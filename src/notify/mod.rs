@@ -7,6 +7,7 @@
 //! Invariant: nothing that is shown, logged or returned from here holds an address's token, a signing
 //! secret or a bearer token.
 
+mod alertmanager;
 mod answer;
 mod channels;
 mod compose;
@@ -34,7 +35,7 @@ pub use outbox::{Effect, Input, Outbox, QUEUE_MAX};
 pub use place::Place;
 pub use preview::preview;
 pub use redact::tail_lines;
-pub use samples::samples;
+pub use samples::{endings, samples};
 pub use settings::{
     AlertmanagerSettings, ChannelKind, ChannelSettings, DingTalkSettings, FeishuSettings, Language,
     MessageType, Settings, SlackSettings, WeComSettings, WebhookSettings,

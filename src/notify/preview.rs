@@ -1,7 +1,7 @@
 //! A message as it would be sent, for people who want to see one first.
 
 use super::{
-    compose::{self, Limits},
+    compose::{self, Limits, Stamp},
     place::Place,
     settings::{ChannelSettings, Language},
     text::Voice,
@@ -21,14 +21,7 @@ pub fn preview(
         place: place.clone(),
     };
     let uuid = notice.id.0.clone();
-    let composed = compose::compose(channel, &voice, &[notice], 0, Limits::NONE, &uuid);
-    Delivery {
-        uuid,
-        notices: vec![notice.id.clone()],
-        body: composed.body,
-        attempts: 1,
-        first_at: now.wall,
-        retry_at: None,
-        brevity: composed.brevity,
-    }
+    let stamp = Stamp { uuid: &uuid, now };
+    let composed = compose::compose(channel, &voice, &[notice], 0, Limits::NONE, stamp);
+    composed.delivery(uuid, vec![notice.id.clone()], now)
 }

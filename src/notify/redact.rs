@@ -120,7 +120,7 @@ fn mask_groups(found: &Captures<'_>) -> String {
 }
 
 /// The text, or its beginning and an ellipsis, in at most `max` characters.
-fn cut(text: &str, max: usize) -> String {
+pub(super) fn cut(text: &str, max: usize) -> String {
     if text.chars().nth(max).is_none() {
         return text.to_owned();
     }

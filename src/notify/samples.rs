@@ -77,13 +77,32 @@ pub fn samples(now: Moment) -> Vec<Notice> {
         (NoticeReason::Closed, closed),
     ]
     .into_iter()
-    .map(|(reason, incident)| Notice {
-        id: NoticeId(incident.id.0.clone()),
-        reason,
+    .map(|(reason, incident)| {
+        let id = NoticeId(incident.id.0.clone());
+        Notice::of(id, reason, now.wall, vec![incident])
+    })
+    .collect()
+}
+
+/// The ends of what these notices tell of, for receivers that would go on holding it.
+pub fn endings(samples: &[Notice], now: Moment) -> Vec<Notice> {
+    let open = samples
+        .iter()
+        .filter(|sample| sample.incidents.iter().any(Incident::is_open));
+    open.map(|sample| Notice {
+        reason: NoticeReason::Closed,
         time: now.wall,
-        incidents: vec![incident],
-        channel: None,
-        heartbeat: None,
+        incidents: sample
+            .incidents
+            .iter()
+            .cloned()
+            .map(|incident| Incident {
+                closed_at: Some(now.wall),
+                outcome: Some(Outcome::Recovered),
+                ..incident
+            })
+            .collect(),
+        ..sample.clone()
     })
     .collect()
 }

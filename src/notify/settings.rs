@@ -28,29 +28,14 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The channels that messages go to: the configured ones that can be served or, where there is
-    /// none, the program's own log under the name `log`.
+    /// The channels that messages go to: the configured ones or, where there is none, the program's
+    /// own log under the name `log`.
     pub fn effective_channels(&self) -> Vec<ChannelSettings> {
-        let served: Vec<_> = self
-            .channels
-            .iter()
-            .filter(|channel| channel.kind.is_supported())
-            .cloned()
-            .collect();
-        if served.is_empty() {
+        if self.channels.is_empty() {
             vec![ChannelSettings::log()]
         } else {
-            served
+            self.channels.clone()
         }
-    }
-
-    /// The names of configured channels that nothing is sent to, because their kind is not served.
-    pub fn unsupported_channels(&self) -> Vec<&str> {
-        self.channels
-            .iter()
-            .filter(|channel| !channel.kind.is_supported())
-            .map(|channel| channel.name.as_str())
-            .collect()
     }
 }
 
@@ -159,16 +144,17 @@ impl ChannelKind {
         }
     }
 
-    /// Whether messages can be sent to it.
-    fn is_supported(&self) -> bool {
+    /// Whether the receiver holds alerts until they end or are heard of no more, rather than taking
+    /// messages that are done with then.
+    pub fn holds_alerts(&self) -> bool {
         match self {
+            Self::Alertmanager(_) => true,
             Self::DingTalk(_)
             | Self::Feishu(_)
             | Self::WeCom(_)
             | Self::Slack(_)
             | Self::Webhook(_)
-            | Self::Log => true,
-            Self::Alertmanager(_) => false,
+            | Self::Log => false,
         }
     }
 }
@@ -250,6 +236,7 @@ pub struct WebhookSettings {
 /// `[[alertmanager]]`.
 #[derive(Debug, Clone)]
 pub struct AlertmanagerSettings {
-    /// Every member of the cluster.
+    /// Every member of the cluster; a user and a password in the address are sent as basic
+    /// authentication.
     pub urls: Vec<SecretString>,
 }

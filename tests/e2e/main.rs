@@ -7,6 +7,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod alertmanager;
 mod baseline;
 mod check;
 mod clocks;

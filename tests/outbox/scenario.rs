@@ -5,11 +5,13 @@ use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
 use jiff::Timestamp;
 use supervigil::{
-    model::{ChannelRecord, Notice, NoticeId, NoticeReason, Record},
-    notify::{Answer, Effect, Input, Outbox, Settings},
+    model::{ChannelRecord, Incident, IncidentId, Notice, NoticeId, NoticeReason, Record, Saved},
+    notify::{Answer, Effect, Input, Outbox, Settings, Verdict},
 };
 
-use crate::subjects::{START, moment, notice, place, robot, settings, verdict, webhook};
+use crate::subjects::{
+    START, alertmanager, moment, notice, place, robot, settings, verdict, webhook,
+};
 
 /// Plays the scenario and returns what happened.
 pub(crate) fn play(script: &str) -> String {
@@ -48,6 +50,7 @@ struct Player {
     serial: usize,
     queued: BTreeMap<(String, NoticeId), Notice>,
     records: BTreeMap<String, ChannelRecord>,
+    incidents: BTreeMap<IncidentId, Incident>,
     /// The uuid of the message on its way, by channel.
     in_flight: BTreeMap<String, String>,
     channels: Vec<String>,
@@ -61,8 +64,7 @@ impl Player {
         let outbox = Outbox::new(
             &settings(vec![robot("ops", 16)]),
             place(),
-            Vec::new(),
-            Vec::new(),
+            Saved::default(),
             7,
             moment(now, now),
         );
@@ -73,6 +75,7 @@ impl Player {
             serial: 0,
             queued: BTreeMap::new(),
             records: BTreeMap::new(),
+            incidents: BTreeMap::new(),
             in_flight: BTreeMap::new(),
             channels: vec!["ops".to_owned()],
             uuids: Vec::new(),
@@ -113,7 +116,13 @@ impl Player {
             "answer" => {
                 let (channel, uuid) = self.take_from_flight(of);
                 let (name, wait) = name.split_once('/').unwrap_or((name, "+0s"));
-                let answer = Answer::new(verdict(name), "words").after(duration(wait));
+                let verdict = verdict(name);
+                let detail = if verdict == Verdict::Taken {
+                    ""
+                } else {
+                    "words"
+                };
+                let answer = Answer::new(verdict, detail).after(duration(wait));
                 return self.tell(Input::Answered {
                     channel,
                     uuid,
@@ -132,7 +141,11 @@ impl Player {
             other => panic!("no event {other}"),
         };
         self.serial += 1;
-        let notice = notice(name, reason, self.serial, self.now);
+        let mut notice = notice(name, reason, self.serial, self.now);
+        for incident in &mut notice.incidents {
+            incident.tell(reason, self.now);
+            self.incidents.insert(incident.id.clone(), incident.clone());
+        }
         self.tell(Input::Notice(notice));
     }
 
@@ -140,6 +153,8 @@ impl Player {
         let channel = |name: &String| {
             if name.starts_with("hook") {
                 webhook(name, 16)
+            } else if name.starts_with("am") {
+                alertmanager(name, 16)
             } else {
                 robot(name, 16)
             }
@@ -168,8 +183,12 @@ impl Player {
         self.outbox = Outbox::new(
             &self.settings(),
             place(),
-            queued.collect(),
-            self.records.values().cloned().collect(),
+            Saved {
+                queued: queued.collect(),
+                channels: self.records.values().cloned().collect(),
+                incidents: self.incidents.values().cloned().collect(),
+                ..Saved::default()
+            },
             8,
             moment(self.now, self.origin),
         );
@@ -252,6 +271,7 @@ impl Player {
                 let again = again_at.map(|at| at.monotonic.saturating_sub(now));
                 format!("FAILED {channel} {reason}, again in {again:.1?}")
             }
+            Effect::Members { channel, trouble } => format!("MEMBERS {channel} {trouble:?}"),
             Effect::Dropped {
                 channel,
                 count,
@@ -270,9 +290,17 @@ impl Player {
     }
 }
 
-/// The text of a message, indented.
+/// The text of a message, or the alerts, indented.
 fn body_lines(body: &str) -> String {
     let body: serde_json::Value = serde_json::from_str(body).unwrap();
+    if let Some(alerts) = body.as_array() {
+        let lines = alerts.iter().map(|alert| {
+            let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+            let (name, ends_at) = (text(&alert["labels"]["name"]), text(&alert["endsAt"]));
+            format!("               | {name} until {ends_at}")
+        });
+        return lines.collect::<Vec<_>>().join("\n");
+    }
     // A webhook's body has no text.
     let content = body["text"]["content"].as_str().unwrap_or_default();
     content

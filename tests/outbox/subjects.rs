@@ -12,8 +12,8 @@ use supervigil::{
         ProcessState, ProgramName, ServerName, Severity,
     },
     notify::{
-        ChannelKind, ChannelSettings, DingTalkSettings, Language, MessageType, Place, Settings,
-        Verdict, WebhookSettings,
+        AlertmanagerSettings, ChannelKind, ChannelSettings, DingTalkSettings, Language,
+        MessageType, Place, Settings, Verdict, WebhookSettings,
     },
 };
 
@@ -112,6 +112,17 @@ pub(crate) fn webhook(name: &str, max_per_minute: u32) -> ChannelSettings {
         kind: ChannelKind::Webhook(WebhookSettings {
             url: "http://hook.invalid/".to_owned().into(),
             bearer_token: None,
+        }),
+    }
+}
+
+pub(crate) fn alertmanager(name: &str, max_per_minute: u32) -> ChannelSettings {
+    ChannelSettings {
+        name: name.to_owned(),
+        severities: vec![Severity::Critical, Severity::Warning],
+        max_per_minute,
+        kind: ChannelKind::Alertmanager(AlertmanagerSettings {
+            urls: vec!["http://alertmanager.invalid".to_owned().into()],
         }),
     }
 }

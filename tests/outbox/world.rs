@@ -6,13 +6,17 @@ use std::{collections::BTreeMap, time::Duration};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use supervigil::{
-    model::{ChannelRecord, Delivery, Notice, NoticeId, NoticeReason, Record},
+    model::{ChannelRecord, Delivery, Notice, NoticeId, NoticeReason, Record, Saved},
     notify::{Answer, Effect, Input, Outbox, Settings, Verdict},
 };
 
-use crate::subjects::{START, moment, notice, place, robot, settings, webhook};
+use crate::subjects::{START, alertmanager, moment, notice, place, robot, settings, webhook};
 
-const LIMITS: [(&str, u32); 2] = [("ops", 3), ("hook", 5)];
+/// The channels with their limits a minute.
+const LIMITS: [(&str, u32); 3] = [("ops", 3), ("hook", 5), (ALERTS, 8)];
+
+/// The one whose receiver holds alerts: what it is posted is made anew each time.
+const ALERTS: &str = "alerts";
 
 #[derive(Debug, Clone, Copy)]
 enum Step {
@@ -76,8 +80,10 @@ impl World {
         let settings = settings(vec![
             robot(LIMITS[0].0, LIMITS[0].1),
             webhook(LIMITS[1].0, LIMITS[1].1),
+            alertmanager(LIMITS[2].0, LIMITS[2].1),
         ]);
-        let outbox = Outbox::new(&settings, place(), vec![], vec![], 0, moment(now, now));
+        let saved = Saved::default();
+        let outbox = Outbox::new(&settings, place(), saved, 0, moment(now, now));
         Self {
             outbox,
             settings,
@@ -142,9 +148,13 @@ impl World {
             .iter()
             .map(|((channel, _), notice)| (channel.clone(), notice.clone()))
             .collect();
-        let records = self.records.values().cloned().collect();
+        let saved = Saved {
+            queued,
+            channels: self.records.values().cloned().collect(),
+            ..Saved::default()
+        };
         let now = moment(self.now, self.origin);
-        self.outbox = Outbox::new(&self.settings, place(), queued, records, self.starts, now);
+        self.outbox = Outbox::new(&self.settings, place(), saved, self.starts, now);
     }
 
     fn pass(&mut self, by: Duration) {
@@ -173,6 +183,7 @@ impl World {
                 Effect::Send { channel, delivery } => self.send(channel, delivery),
                 Effect::Taken { notices, .. } => self.taken += notices.len(),
                 Effect::Dropped { count, .. } => self.dropped += count,
+                Effect::Members { channel, .. } => assert_eq!(channel, ALERTS),
                 Effect::Failed { again_at, .. } => {
                     let now = moment(self.now, self.origin).monotonic;
                     assert!(again_at.is_none_or(|at| at.monotonic >= now));
@@ -211,7 +222,12 @@ impl World {
 
     fn send(&mut self, channel: String, delivery: Delivery) {
         // What is sent is committed: the delivery, and every notice that it carries.
-        assert_eq!(self.records[&channel].delivery.as_ref(), Some(&delivery));
+        if channel == ALERTS {
+            let kept = self.records.get(&channel);
+            assert!(kept.is_none_or(|record| record.delivery.is_none()));
+        } else {
+            assert_eq!(self.records[&channel].delivery.as_ref(), Some(&delivery));
+        }
         for id in &delivery.notices {
             assert!(self.queued.contains_key(&(channel.clone(), id.clone())));
         }
@@ -242,7 +258,9 @@ impl World {
             for (channel, _) in LIMITS {
                 self.answer(channel, Verdict::Taken);
             }
-            if self.queued.is_empty() && self.in_flight.is_empty() {
+            // Alerts are posted again for as long as there are any.
+            let is_done = self.in_flight.keys().all(|channel| channel == ALERTS);
+            if self.queued.is_empty() && is_done {
                 return;
             }
             self.pass(Duration::from_secs(3600));

@@ -1,4 +1,5 @@
-//! What the integration tests stand on: real supervisords, supervigil itself, a DingTalk stand-in.
+//! What the integration tests stand on: real supervisords, supervigil itself, a DingTalk stand-in, real
+//! Alertmanagers.
 //!
 //! Everything that is started here, and everything that it starts in turn, ends with the value that
 //! stands for it, and at the latest with the test process, however that ends ([`leash`]).
@@ -16,6 +17,7 @@
     reason = "processes are waited for by the real clock"
 )]
 
+pub(crate) mod alertmanager;
 pub(crate) mod clock;
 pub(crate) mod dingtalk;
 pub(crate) mod http;

@@ -13,14 +13,17 @@ use super::{
     Effect,
     pace::{Pace, later},
     queue::{QUEUE_MAX, Queue},
+    rounds::Rounds,
+    standing::Standing,
     surroundings::Surroundings,
 };
 use crate::{
     model::{
-        ChannelRecord, ChannelView, Delivery, Incident, Moment, Notice, NoticeId, Record, Severity,
+        ChannelRecord, ChannelView, Delivery, Incident, Moment, Notice, NoticeId, NoticeReason,
+        Record, Severity,
     },
     notify::{
-        compose::{self, Limits},
+        compose::{self, Limits, Stamp},
         settings::ChannelSettings,
     },
 };
@@ -45,13 +48,13 @@ pub(super) struct Channel {
     pub(super) queue: Queue,
     pub(super) phase: Phase,
     pub(super) pace: Pace,
+    pub(super) rounds: Rounds,
     /// Failures in a row.
     pub(super) failures: u32,
     pub(super) limits: Limits,
     /// Whether a refusal for the signature's time was answered by signing again already.
     pub(super) signed_again: bool,
-    /// Why the last attempt failed.
-    pub(super) error: Option<String>,
+    pub(super) standing: Standing,
     pub(super) last_success_at: Option<Timestamp>,
     /// Whether somebody has to mend it, which the other channels were told.
     pub(super) broken: bool,
@@ -70,10 +73,11 @@ impl Channel {
             queue: Queue::default(),
             phase: Phase::Idle,
             pace: Pace::default(),
+            rounds: Rounds::default(),
             failures: 0,
             limits: Limits::NONE,
             signed_again: false,
-            error: None,
+            standing: Standing::Works,
             last_success_at: None,
             broken: false,
             has_rest: false,
@@ -86,11 +90,15 @@ impl Channel {
         &self.settings.name
     }
 
-    /// Whether the channel is told such notices.
+    /// Whether the channel is told such notices. Who holds alerts reminds people by itself.
     fn wants(&self, notice: &Notice) -> bool {
         let severity = notice.severity();
         let understands = notice.is_of_incidents() || compose::tells_in_words(&self.settings);
-        understands && severity != Severity::None && self.settings.severities.contains(&severity)
+        let is_news = notice.reason != NoticeReason::Reminder || !self.settings.kind.holds_alerts();
+        understands
+            && is_news
+            && severity != Severity::None
+            && self.settings.severities.contains(&severity)
     }
 
     /// Queues a notice, where the channel is told such.
@@ -132,6 +140,7 @@ impl Channel {
         if matches!(self.phase, Phase::Anew { .. }) && self.waiting_since().is_none() {
             self.phase = Phase::Idle;
         }
+        self.plan_round(surroundings, now);
         let is_due = self
             .send_at(surroundings)
             .is_some_and(|at| at.monotonic <= now.monotonic);
@@ -144,11 +153,19 @@ impl Channel {
                 retry_at: None,
                 ..delivery
             },
-            Phase::Idle | Phase::Sending(_) | Phase::Anew { .. } => self.render(surroundings, now),
+            Phase::Idle | Phase::Sending(_) | Phase::Anew { .. } => {
+                if self.settings.kind.holds_alerts() {
+                    self.render_alerts(surroundings, now)
+                } else {
+                    self.render(surroundings, now)
+                }
+            }
         };
         self.pace.sent(now);
         self.phase = Phase::Sending(delivery.clone());
-        effects.push(self.record());
+        if !self.is_round(&delivery) {
+            effects.push(self.record());
+        }
         effects.push(Effect::Send {
             channel: self.name().to_owned(),
             delivery,
@@ -171,8 +188,8 @@ impl Channel {
         ChannelView {
             name: self.name().to_owned(),
             kind: self.settings.kind.name(),
-            up: self.error.is_none(),
-            error: self.error.clone(),
+            up: self.standing.is_up(),
+            error: self.standing.error().map(ToOwned::to_owned),
             length: self.queue.len(),
             capacity: QUEUE_MAX,
             oldest_at: self.queue.oldest_at(),
@@ -181,12 +198,14 @@ impl Channel {
         }
     }
 
-    /// The channel's state as it survives a restart.
+    /// The channel's state as it survives a restart. What is on its way to who holds alerts is made
+    /// anew then.
     pub(super) fn record(&self) -> Effect {
         let delivery = match &self.phase {
             Phase::Sending(delivery) | Phase::Again { delivery, .. } => Some(delivery.clone()),
             Phase::Idle | Phase::Anew { .. } => None,
         };
+        let delivery = delivery.filter(|_| !self.settings.kind.holds_alerts());
         Effect::Record(Record::Channel(ChannelRecord {
             channel: self.name().to_owned(),
             kind: self.settings.kind.name().to_owned(),
@@ -217,6 +236,15 @@ impl Channel {
             let (before, since) = self.untold.unwrap_or((0, now));
             self.untold = Some((before + count, since));
         }
+    }
+
+    /// The same bytes once more, as far as it matters that they are the same.
+    pub(super) fn send_again(&mut self, delivery: Delivery, at: Moment) {
+        self.phase = if self.settings.kind.holds_alerts() {
+            Phase::Anew { at }
+        } else {
+            Phase::Again { delivery, at }
+        };
     }
 
     /// The notices on their way.
@@ -255,6 +283,7 @@ impl Channel {
                 self.waiting_since()?;
                 *at
             }
+            Phase::Idle if self.settings.kind.holds_alerts() => self.alerts_due(surroundings)?,
             Phase::Idle => {
                 let after_wait = self.waiting_since()?.after(surroundings.group_wait);
                 let after_last = self
@@ -298,19 +327,12 @@ impl Channel {
             &notices,
             self.telling,
             self.limits,
-            &uuid,
+            Stamp { uuid: &uuid, now },
         );
         self.has_rest = composed.carried < notices.len();
         let carried = notices.into_iter().take(composed.carried);
-        Delivery {
-            notices: carried.map(|notice| notice.id.clone()).collect(),
-            uuid,
-            body: composed.body,
-            attempts: 1,
-            first_at: now.wall,
-            retry_at: None,
-            brevity: composed.brevity,
-        }
+        let carried = carried.map(|notice| notice.id.clone()).collect();
+        composed.delivery(uuid, carried, now)
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     model::{ChannelRecord, Moment, Notice, NoticeId, Record},
-    notify::settings::ChannelSettings,
+    notify::{compose, settings::ChannelSettings},
 };
 
 /// The longest wait that a record of an earlier run may impose on a delivery: the longest delay that
@@ -37,7 +37,7 @@ impl Channel {
             } else {
                 at
             };
-            self.phase = Phase::Again { delivery, at };
+            self.send_again(delivery, at);
         }
     }
 
@@ -60,6 +60,10 @@ impl Channel {
         self.settings = settings;
         self.failures = 0;
         self.signed_again = false;
+        self.rounds.begin(now);
+        if !compose::tells_in_words(&self.settings) {
+            self.untold = None;
+        }
         match &mut self.phase {
             // What is written down of it goes with the record of the other receiver below.
             Phase::Again { .. } if !same_kind => self.phase = Phase::Anew { at: now },
@@ -84,10 +88,7 @@ impl Channel {
         let ids = waiting.iter().map(|notice| notice.id.clone()).collect();
         leave(self.name(), ids, effects);
         if let Phase::Sending(delivery) = &self.phase {
-            self.phase = Phase::Again {
-                delivery: delivery.clone(),
-                at: now,
-            };
+            self.send_again(delivery.clone(), now);
         }
         self.reconfigure(settings, now, effects);
         effects.extend(waiting.into_iter().map(|notice| {

@@ -7,13 +7,16 @@
 //!
 //! Invariants: a notice leaves a queue only when its receiver took it or when its loss is counted; a
 //! channel has at most one message on its way; the bytes of a message that may have arrived never
-//! change under the same uuid.
+//! change under the same uuid. A receiver that holds alerts is posted all of them again every minute.
 
 mod channel;
 mod lifecycle;
 mod outcome;
 mod pace;
 mod queue;
+mod roster;
+mod rounds;
+mod standing;
 mod surroundings;
 
 use std::{
@@ -30,18 +33,15 @@ use super::{
 };
 use crate::model::{
     ChannelRecord, ChannelTrouble, ChannelView, Delivery, Incident, Moment, Notice, NoticeId,
-    NoticeReason, Record,
+    NoticeReason, Record, Saved,
 };
 use channel::Channel;
+use roster::Roster;
 use surroundings::Surroundings;
 
 pub use queue::QUEUE_MAX;
 
 /// What the outbox is told.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "inputs live for one turn of the loop"
-)]
 #[derive(Debug, Clone)]
 pub enum Input {
     /// There is something to tell.
@@ -99,6 +99,13 @@ pub enum Effect {
         /// When it is tried again; none where it is not.
         again_at: Option<Moment>,
     },
+    /// Other members of a cluster than before do not take what they are posted, or all of them do.
+    Members {
+        /// The channel.
+        channel: String,
+        /// Which do not and why, in one sentence; none where all do.
+        trouble: Option<String>,
+    },
     /// Notices are given up.
     Dropped {
         /// The channel.
@@ -121,23 +128,22 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// The outbox as the store remembers it. `queued` is sorted from the oldest; a delivery that a
-    /// channel's record has may have arrived and is sent again as it is.
-    pub fn new(
-        settings: &Settings,
-        place: Place,
-        queued: Vec<(String, Notice)>,
-        records: Vec<ChannelRecord>,
-        seed: u64,
-        now: Moment,
-    ) -> Self {
+    /// The outbox as the store remembers it. A delivery that a channel's record has may have arrived
+    /// and is sent again as it is; whoever holds alerts is posted at once what is still open.
+    pub fn new(settings: &Settings, place: Place, saved: Saved, seed: u64, now: Moment) -> Self {
+        let (queued, records) = (saved.queued, saved.channels);
         let wanted = settings.effective_channels();
         let known = under_known_names(&wanted, &queued, &records);
+        let rng = Rng::with_seed(seed);
+        let roster = Roster::restored(saved.incidents, now);
         let mut outbox = Self {
             channels: known.into_iter().map(Channel::new).collect(),
-            surroundings: Surroundings::new(settings, place, Rng::with_seed(seed)),
+            surroundings: Surroundings::new(settings, place, rng, roster),
             unsaid: None,
         };
+        for channel in &mut outbox.channels {
+            channel.begin_round(&outbox.surroundings, now);
+        }
         let mut gone: BTreeMap<String, Vec<NoticeId>> = BTreeMap::new();
         for record in records {
             match outbox.channel(&record.channel) {
@@ -186,11 +192,13 @@ impl Outbox {
         let mut effects = self.take_unsaid();
         match input {
             Input::Notice(notice) => {
+                self.surroundings.roster.tell(&notice, now);
                 for channel in &mut self.channels {
                     channel.offer(&notice, now, &mut effects);
                 }
             }
             Input::Incident(incident) => {
+                self.surroundings.roster.update(&incident);
                 for channel in &mut self.channels {
                     channel.update(&incident, &mut effects);
                 }
@@ -208,10 +216,15 @@ impl Outbox {
                     self.tell_others(trouble, now, &mut effects);
                 }
             }
-            Input::Wake => {}
+            Input::Wake => self.surroundings.roster.forget(now),
         }
         self.advance(now, &mut effects);
         effects
+    }
+
+    /// Posts nothing from here on but what waits: the program is about to end.
+    pub fn end_rounds(&mut self) {
+        self.surroundings.is_stopping = true;
     }
 
     /// When it wants to be woken, if nothing else happens.
@@ -280,7 +293,9 @@ impl Outbox {
             } else if let Some(channel) = renamed.take() {
                 channel.renamed(settings, now, effects)
             } else {
-                Channel::new(settings)
+                let mut channel = Channel::new(settings);
+                channel.begin_round(&self.surroundings, now);
+                channel
             };
             self.channels.push(channel);
         }

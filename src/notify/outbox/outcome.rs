@@ -19,7 +19,7 @@
 //!
 //! "Rendered anew" holds only where no earlier attempt of the same bytes may have arrived; else a
 //! refusal of this attempt says nothing of that one, and the bytes stay. A refusal for what is in the
-//! bytes says it of every attempt.
+//! bytes says it of every attempt. For who holds alerts each attempt is made anew (`rounds.rs`).
 
 use std::time::Duration;
 
@@ -29,6 +29,7 @@ use super::{
     Effect,
     channel::{Channel, Phase, done},
     pace::Backoff,
+    standing::Standing,
 };
 use crate::{
     model::{ChannelTrouble, Delivery, Moment},
@@ -53,7 +54,7 @@ const BLOCKED: Duration = Duration::from_secs(300);
 const DEAD: Duration = Duration::from_secs(600);
 
 /// The longest wait that a receiver can ask for: after that it is tried, whatever it said.
-const WAIT_MAX: Duration = Duration::from_secs(600);
+pub(super) const WAIT_MAX: Duration = Duration::from_secs(600);
 
 /// Refusals without a known reason before the next attempt leaves detail out: by then it is no
 /// passing trouble, and it may lie in the text.
@@ -79,8 +80,10 @@ impl Channel {
             }
         };
         let news = self.news(&answer);
-        if answer.verdict == Verdict::Taken {
-            self.taken(delivery, now, effects);
+        if self.is_round(&delivery) {
+            self.round_answered(answer, now, effects);
+        } else if answer.verdict == Verdict::Taken {
+            self.taken(answer.detail, delivery, now, effects);
         } else {
             self.failed(answer, delivery, rng, now, effects);
         }
@@ -114,7 +117,13 @@ impl Channel {
         })
     }
 
-    fn taken(&mut self, delivery: Delivery, now: Moment, effects: &mut Vec<Effect>) {
+    fn taken(
+        &mut self,
+        detail: String,
+        delivery: Delivery,
+        now: Moment,
+        effects: &mut Vec<Effect>,
+    ) {
         let latencies = delivery
             .notices
             .iter()
@@ -125,7 +134,7 @@ impl Channel {
         self.failures = 0;
         self.limits = Limits::NONE;
         self.signed_again = false;
-        self.error = None;
+        self.note(Standing::taken(detail), effects);
         self.last_success_at = Some(now.wall);
         self.told();
         if std::mem::take(&mut self.has_rest) {
@@ -152,7 +161,7 @@ impl Channel {
         effects: &mut Vec<Effect>,
     ) {
         self.failures = self.failures.saturating_add(1);
-        self.error = Some(detail.clone());
+        self.standing = Standing::Fails(detail.clone());
         let notices = delivery.notices.clone();
         let goes_on = self.plan(verdict, wait, delivery, rng, now);
         let again_at = match &self.phase {
@@ -227,13 +236,11 @@ impl Channel {
 
     /// The same bytes once more.
     fn again(&mut self, delivery: Delivery, at: Moment) {
-        self.phase = Phase::Again {
-            delivery: Delivery {
-                retry_at: Some(at.wall),
-                ..delivery
-            },
-            at,
+        let delivery = Delivery {
+            retry_at: Some(at.wall),
+            ..delivery
         };
+        self.send_again(delivery, at);
     }
 
     /// Everything that waits by then as one message; the same bytes where an earlier attempt may have

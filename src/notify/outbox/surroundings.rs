@@ -5,12 +5,13 @@ use std::time::Duration;
 use fastrand::Rng;
 use ulid::Ulid;
 
+use super::roster::Roster;
 use crate::{
     model::Moment,
     notify::{place::Place, settings::Settings, text::Voice},
 };
 
-/// The voice, the grouping, the chance.
+/// The voice, the grouping, the chance, and what receivers that hold alerts are to hold.
 #[derive(Debug)]
 pub(super) struct Surroundings {
     pub(super) voice: Voice,
@@ -20,10 +21,13 @@ pub(super) struct Surroundings {
     pub(super) group_interval: Duration,
     /// For identities and for the jitter of retries.
     pub(super) rng: Rng,
+    pub(super) roster: Roster,
+    /// Whether the program is about to end, so that nothing is posted but news.
+    pub(super) is_stopping: bool,
 }
 
 impl Surroundings {
-    pub(super) fn new(settings: &Settings, place: Place, rng: Rng) -> Self {
+    pub(super) fn new(settings: &Settings, place: Place, rng: Rng, roster: Roster) -> Self {
         let voice = Voice {
             language: settings.language,
             place,
@@ -33,6 +37,8 @@ impl Surroundings {
             group_wait: settings.group_wait,
             group_interval: settings.group_interval,
             rng,
+            roster,
+            is_stopping: false,
         }
     }
 

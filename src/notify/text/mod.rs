@@ -15,12 +15,12 @@ mod words;
 mod writer;
 mod zh;
 
-use crate::model::Notice;
+use crate::model::{Exit, Notice};
 
 use super::{place::Place, settings::Language};
 pub(super) use lines::Line;
 use markup::Block;
-use words::Words;
+use words::{Ending, Words};
 
 /// The highest level of brevity.
 pub(super) const BREVITY_MAX: u8 = 2;
@@ -53,6 +53,11 @@ impl Voice {
             Language::Zh => &zh::Zh,
             Language::En => &en::En,
         }
+    }
+
+    /// How a process ended.
+    pub(super) fn ending(&self, exit: Exit) -> String {
+        self.words().ending(&Ending::of(Some(exit)))
     }
 }
 
