@@ -5,10 +5,14 @@ use std::{ops::RangeInclusive, time::Duration};
 use regex::Regex;
 
 use super::{
+    check,
     raw::Section,
     value::{self, LONGEST},
 };
-use crate::{engine::AlertSettings, notify::Language};
+use crate::{
+    engine::AlertSettings,
+    notify::{EXPRESSIONS_MAX, Language},
+};
 
 /// A wait that may be none at all.
 const WAIT: RangeInclusive<Duration> = Duration::ZERO..=LONGEST;
@@ -54,6 +58,9 @@ pub(super) fn read(section: &mut Section<'_>) -> Alert {
         "write a regular expression in quotes",
         value::expression,
     );
+    if let Some(redact) = &redact {
+        check::at_most(section, redact, EXPRESSIONS_MAX);
+    }
     let (crash_loop_restarts, crash_loop_within) =
         section.table_or_empty("crash_loop", |section| rate(section, "restarts", 5));
     let (flapping_cycles, flapping_within) =

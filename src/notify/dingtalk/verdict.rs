@@ -140,7 +140,7 @@ fn judge_condition(errmsg: &str) -> (Verdict, &'static str) {
 
 /// The receiver's words on one line, without control characters and secrets, cut to a length.
 fn clean(errmsg: &str) -> String {
-    redact::line(errmsg, ERRMSG_MAX, &[])
+    redact::line(errmsg, ERRMSG_MAX)
 }
 
 #[cfg(test)]
