@@ -28,7 +28,7 @@ use super::{
     tracker, view,
 };
 use crate::model::{
-    Cause, Counters, Exit, Incident, Kind, Moment, Process, ProcessState, ProgramRecord,
+    Cause, Counters, Exit, Incident, Kind, Moment, OomKill, Process, ProcessState, ProgramRecord,
 };
 
 /// How long a program must rest between two looks for supervisord to be done with it: under autorestart it
@@ -100,6 +100,7 @@ pub(super) struct Trouble {
     pub to: ProcessState,
     pub uptime_seconds: Option<u64>,
     pub exit: Option<Exit>,
+    pub oom_kill: Option<OomKill>,
 }
 
 impl Trouble {
@@ -109,6 +110,7 @@ impl Trouble {
             to: step.to,
             uptime_seconds: step.uptime_seconds,
             exit: step.exit,
+            oom_kill: step.oom_kill,
         }
     }
 }
@@ -231,7 +233,10 @@ impl Program {
         };
         if fails {
             let trouble = self.trouble.get_or_insert_with(|| Trouble::of(step));
-            trouble.exit = step.exit.or(trouble.exit);
+            if step.exit.is_some() {
+                trouble.exit = step.exit;
+                trouble.oom_kill = step.oom_kill;
+            }
         }
     }
 

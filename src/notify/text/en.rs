@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::words::{Clock, CodeMeaning, Ending, Label, SignalMeaning, Words, largest_units};
-use crate::model::{ChannelTrouble, Incident, Kind, Next, Outcome, ProcessState, Restarts};
+use crate::model::{
+    ChannelTrouble, Incident, Kind, Next, OomKill, Outcome, ProcessState, Restarts,
+};
 
 /// The words of English.
 #[derive(Debug)]
@@ -137,7 +139,11 @@ impl Words for En {
                 core_dumped,
             } => {
                 let core = if *core_dumped { ", core dumped" } else { "" };
-                format!("killed by {name}{}{core}", signal_meaning(*meaning))
+                let words = match signal_meaning(*meaning) {
+                    "" => String::new(),
+                    words => format!(" ({words})"),
+                };
+                format!("killed by {name}{words}{core}")
             }
         }
     }
@@ -256,26 +262,31 @@ fn code_meaning(meaning: &CodeMeaning) -> String {
         CodeMeaning::Usage => " (often wrong arguments)".to_owned(),
         CodeMeaning::NotExecutable => " (the command cannot be executed)".to_owned(),
         CodeMeaning::NotFound => " (command not found)".to_owned(),
-        CodeMeaning::Signal(name, SignalMeaning::Kill) => {
-            format!(" (128 + {name}: perhaps the OOM killer)")
-        }
-        CodeMeaning::Signal(
-            name,
-            SignalMeaning::Memory
-            | SignalMeaning::Abort
-            | SignalMeaning::Asked
-            | SignalMeaning::Other,
-        ) => format!(" (128 + {name})"),
+        CodeMeaning::Signal(name, meaning) => match signal_meaning(*meaning) {
+            "" => format!(" (128 + {name})"),
+            words => format!(" (128 + {name}: {words})"),
+        },
         CodeMeaning::Own => String::new(),
     }
 }
 
 fn signal_meaning(meaning: SignalMeaning) -> &'static str {
     match meaning {
-        SignalMeaning::Kill => " (137: kill -9, or perhaps the OOM killer)",
-        SignalMeaning::Memory => " (a bad memory access)",
-        SignalMeaning::Abort => " (it aborted itself)",
-        SignalMeaning::Asked => " (somebody asked it to end)",
+        SignalMeaning::Kill(None) => "kill -9, or perhaps the OOM killer",
+        SignalMeaning::Kill(Some(OomKill::Group)) => {
+            "probably out of memory: the OOM killer was at work in its cgroup at that time"
+        }
+        SignalMeaning::Kill(Some(OomKill::Host)) => {
+            "probably out of memory: the OOM killer was at work on this host at that time"
+        }
+        SignalMeaning::Memory => "a bad memory access",
+        SignalMeaning::Instruction => "an illegal instruction",
+        SignalMeaning::Arithmetic => "an arithmetic error, such as a division by zero",
+        SignalMeaning::Abort => "it aborted itself",
+        SignalMeaning::Asked => "somebody asked it to end",
+        SignalMeaning::Pipe => "it wrote to a pipe or connection that was closed",
+        SignalMeaning::Limit => "a limit of the system was exceeded",
+        SignalMeaning::Forbidden => "a sandbox forbids what it did",
         SignalMeaning::Other => "",
     }
 }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::words::{Clock, CodeMeaning, Ending, Label, SignalMeaning, Words, largest_units};
-use crate::model::{ChannelTrouble, Incident, Kind, Next, Outcome, ProcessState, Restarts};
+use crate::model::{
+    ChannelTrouble, Incident, Kind, Next, OomKill, Outcome, ProcessState, Restarts,
+};
 
 /// The words of Chinese.
 #[derive(Debug)]
@@ -105,7 +107,7 @@ impl Words for Zh {
         let parts: Vec<String> = [
             (days, "天"),
             (hours, "小时"),
-            (minutes, "分"),
+            (minutes, "分钟"),
             (seconds, "秒"),
         ]
         .into_iter()
@@ -139,7 +141,11 @@ impl Words for Zh {
                 } else {
                     ""
                 };
-                format!("被信号 {name} 终止{}{core}", signal_meaning(*meaning))
+                let words = match signal_meaning(*meaning) {
+                    "" => String::new(),
+                    words => format!("（{words}）"),
+                };
+                format!("被信号 {name} 终止{words}{core}")
             }
         }
     }
@@ -244,26 +250,31 @@ fn code_meaning(meaning: &CodeMeaning) -> String {
         CodeMeaning::Usage => "（常见于参数或用法错误）".to_owned(),
         CodeMeaning::NotExecutable => "（命令存在但不能执行）".to_owned(),
         CodeMeaning::NotFound => "（找不到命令）".to_owned(),
-        CodeMeaning::Signal(name, SignalMeaning::Kill) => {
-            format!("（即 128 + {name}，可能是内存不足被 OOM killer 杀死）")
-        }
-        CodeMeaning::Signal(
-            name,
-            SignalMeaning::Memory
-            | SignalMeaning::Abort
-            | SignalMeaning::Asked
-            | SignalMeaning::Other,
-        ) => format!("（即 128 + {name}）"),
+        CodeMeaning::Signal(name, meaning) => match signal_meaning(*meaning) {
+            "" => format!("（即 128 + {name}）"),
+            words => format!("（即 128 + {name}：{words}）"),
+        },
         CodeMeaning::Own => String::new(),
     }
 }
 
 fn signal_meaning(meaning: SignalMeaning) -> &'static str {
     match meaning {
-        SignalMeaning::Kill => "（137，kill -9，或内存不足被 OOM killer 杀死）",
-        SignalMeaning::Memory => "（非法内存访问）",
-        SignalMeaning::Abort => "（程序自己中止）",
-        SignalMeaning::Asked => "（有人或别的程序要求它结束）",
+        SignalMeaning::Kill(None) => "kill -9，也可能是内存不足被 OOM killer 杀死",
+        SignalMeaning::Kill(Some(OomKill::Group)) => {
+            "很可能是内存不足：当时 OOM killer 在它的 cgroup 里杀了进程"
+        }
+        SignalMeaning::Kill(Some(OomKill::Host)) => {
+            "很可能是内存不足：当时 OOM killer 在这台主机上杀了进程"
+        }
+        SignalMeaning::Memory => "非法内存访问",
+        SignalMeaning::Instruction => "非法指令",
+        SignalMeaning::Arithmetic => "算术错误，例如除以零",
+        SignalMeaning::Abort => "程序自己中止",
+        SignalMeaning::Asked => "有人或别的程序要求它结束",
+        SignalMeaning::Pipe => "向已关闭的管道或连接写数据",
+        SignalMeaning::Limit => "超出系统资源限制",
+        SignalMeaning::Forbidden => "调用了被沙箱禁止的系统调用",
         SignalMeaning::Other => "",
     }
 }
