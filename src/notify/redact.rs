@@ -27,13 +27,8 @@ const LINE_MAX: usize = 400;
 /// the beginning of a key whose end would be shown.
 const TEXT_MAX: usize = 64 * 1024;
 
-/// The least length of a secret that is hidden wherever it appears: a shorter password may be an ordinary
-/// word, `supervisor` for one.
-const KNOWN_MIN: usize = 12;
-
-/// How often the rules are applied, unless nothing changes before: what one of them leaves may be what
-/// another one looks for, and a third time found nothing in millions of random texts.
-const ROUNDS_MAX: usize = 4;
+/// The least length of a secret that is hidden wherever it appears: anything shorter is part of many words.
+const KNOWN_MIN: usize = 6;
 
 /// The most memory that one expression of the user's may take when it is compiled: some hundred times
 /// what a long list of words needs, and a tenth of the regex crate's own limit, as there may be many.
@@ -63,10 +58,11 @@ impl Redaction {
         }
     }
 
-    /// Hides a secret of supervigil's own too, wherever it appears.
+    /// Hides a secret of supervigil's own too, wherever it appears; unless it is a word or a number, as a
+    /// password may be, `supervisor` for one.
     #[must_use]
     pub fn knowing(mut self, secret: &str) -> Self {
-        if secret.len() >= KNOWN_MIN {
+        if secret.len() >= KNOWN_MIN && !keys::is_word(secret) {
             self.known.push(secret.to_owned().into());
         }
         self
@@ -154,26 +150,17 @@ fn plain(text: &str) -> String {
         .collect()
 }
 
-/// Characters that show nothing, or turn the order of others around (Unicode's bidirectional
-/// controls).
+/// Characters that show nothing, turn the order of others around (Unicode's bidirectional controls), or
+/// are none (its noncharacters, which XML forbids in part).
 fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{2069}' | '\u{fdd0}'..='\u{fdef}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+        | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// The text with a mask in place of every secret.
 fn hide(text: &str, redaction: &Redaction) -> String {
-    let mut text = text.to_owned();
-    for _ in 0..ROUNDS_MAX {
-        let hidden = hide_once(&text, redaction);
-        if hidden == text {
-            break;
-        }
-        text = hidden;
-    }
-    text
-}
-
-fn hide_once(text: &str, redaction: &Redaction) -> String {
     let mut text = text.to_owned();
     for known in &redaction.known {
         text = text.replace(known.expose_secret(), MASK);

@@ -144,6 +144,12 @@ pub(super) fn is_random(value: &str) -> bool {
     has_digit || has_capital_within || value.len() >= 24
 }
 
+/// Whether a text is nothing but small letters, nothing but capitals, or nothing but digits.
+pub(super) fn is_word(text: &str) -> bool {
+    let all = |test: fn(&char) -> bool| text.chars().all(|c| test(&c));
+    all(char::is_ascii_lowercase) || all(char::is_ascii_uppercase) || all(char::is_ascii_digit)
+}
+
 /// The words of a name, in lower case: `userToken_TTL` is three.
 fn words(name: &str) -> impl Iterator<Item = String> {
     let mut words = vec![String::new()];
