@@ -147,7 +147,7 @@ fn named() -> [(String, Exempt, bool); 4] {
         // name = value, name: "value", ?name=value
         (
             format!(
-                r#"(?i)(?P<before>(?P<odd>unexpected )?[\w.-]*(?P<name>{SECRET})(?P<rest>[\w.-]*)(?:\\*["'])?[^\S\n]*(?:=>|:=|[=:：])[^\S\n]*)(?P<secret>{quoted}|[^\s,;&"'}}\])]+)"#
+                r#"(?i)(?P<before>(?P<odd>unexpected )?(?P<name>{SECRET})(?P<rest>[\w.-]*)(?:\\*["'])?[^\S\n]*(?:=>|:=|[=:：])[^\S\n]*)(?P<secret>{quoted}|[^\s,;&"'}}\])]+)"#
             ),
             no_secret,
             true,
@@ -208,16 +208,18 @@ impl Rule {
         {
             let before = found.name("before");
             let kept_to = before.map_or_else(|| whole.start(), |before| before.end());
-            hidden.push_str(text.get(at..kept_to).unwrap_or_default());
             if (self.exempt)(&found) {
                 // What follows may still hold a secret: a name that is none may stand before one.
-                let rest = text.get(kept_to..).unwrap_or_default();
+                let name = found.name("name");
+                let next = name.map_or(kept_to, |name| name.end());
+                let rest = text.get(next..).unwrap_or_default();
                 let step = rest.chars().next().map_or(1, char::len_utf8);
-                let next = if kept_to > at { kept_to } else { at + step };
-                hidden.push_str(text.get(kept_to..next).unwrap_or_default());
+                let next = if next > at { next } else { at + step };
+                hidden.push_str(text.get(at..next).unwrap_or_default());
                 at = next;
                 continue;
             }
+            hidden.push_str(text.get(at..kept_to).unwrap_or_default());
             hidden.push_str(MASK);
             let after = found.name("after");
             at = after.map_or_else(|| whole.end(), |after| after.start());
