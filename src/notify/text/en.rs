@@ -151,7 +151,7 @@ impl Words for En {
     fn next(&self, incident: &Incident, clock: &Clock<'_>) -> Option<String> {
         let program = incident.program.as_ref().map(ToString::to_string);
         let start = program.map_or_else(String::new, |name| {
-            format!("; start it with: supervisorctl start {name}")
+            format!(" start it with: supervisorctl start {name}")
         });
         Some(match &incident.next {
             Next::Nothing => return nothing(incident, &start),
@@ -167,19 +167,17 @@ impl Words for En {
                 attempts,
                 at: Some(at),
             } => format!(
-                "all {attempts} attempts of supervigil failed; it tries once more at {}{start}",
+                "all {attempts} attempts of supervigil failed; it tries once more at {};{start}",
                 clock.brief(*at)
             ),
             Next::Probe { attempts, at: None } => {
-                format!("all {attempts} attempts of supervigil failed; it makes no more{start}")
+                format!("all {attempts} attempts of supervigil failed; it makes no more;{start}")
             }
             Next::NeedsHuman { why, at } => {
                 let again = at.map_or_else(String::new, |at| {
-                    format!("; supervigil tries all the same at {}", clock.brief(at))
+                    format!("; supervigil tries once more at {}", clock.brief(at))
                 });
-                format!(
-                    "needs a human: {why}; no start can help before that is mended{again}{start}"
-                )
+                format!("needs a human: {why}{again}; mend it, then{start}")
             }
             Next::HostGuard {
                 fatal,
@@ -240,7 +238,7 @@ impl Words for En {
 fn nothing(incident: &Incident, start: &str) -> Option<String> {
     match (incident.kind, incident.to) {
         (Kind::Fatal, _) | (Kind::UnexpectedExit, Some(ProcessState::Exited)) => {
-            Some(format!("supervigil does not start it by itself{start}"))
+            Some(format!("supervigil does not start it by itself;{start}"))
         }
         (Kind::UnexpectedExit, _) => None,
         (Kind::CrashLoop | Kind::Backoff, _) => {

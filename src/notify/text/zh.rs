@@ -153,7 +153,7 @@ impl Words for Zh {
     fn next(&self, incident: &Incident, clock: &Clock<'_>) -> Option<String> {
         let program = incident.program.as_ref().map(ToString::to_string);
         let start = program.map_or_else(String::new, |name| {
-            format!("；手动启动：supervisorctl start {name}")
+            format!("手动启动：supervisorctl start {name}")
         });
         Some(match &incident.next {
             Next::Nothing => return nothing(incident, &start),
@@ -169,17 +169,17 @@ impl Words for Zh {
                 attempts,
                 at: Some(at),
             } => format!(
-                "supervigil 试过 {attempts} 次都没有启动成功，将在 {} 再试一次{start}",
+                "supervigil 试过 {attempts} 次都没有启动成功，将在 {} 再试一次；{start}",
                 clock.brief(*at)
             ),
             Next::Probe { attempts, at: None } => {
-                format!("supervigil 试过 {attempts} 次都没有启动成功，不再尝试{start}")
+                format!("supervigil 试过 {attempts} 次都没有启动成功，不再尝试；{start}")
             }
             Next::NeedsHuman { why, at } => {
                 let again = at.map_or_else(String::new, |at| {
                     format!("；supervigil 到 {} 还会再试一次", clock.brief(at))
                 });
-                format!("需要人工处理：{why}，修好之前启动没有用{again}{start}")
+                format!("需要人工处理：{why}{again}；修好后{start}")
             }
             Next::HostGuard {
                 fatal,
@@ -230,7 +230,7 @@ impl Words for Zh {
 fn nothing(incident: &Incident, start: &str) -> Option<String> {
     match (incident.kind, incident.to) {
         (Kind::Fatal, _) | (Kind::UnexpectedExit, Some(ProcessState::Exited)) => {
-            Some(format!("supervigil 不会自动启动它{start}"))
+            Some(format!("supervigil 不会自动启动它；{start}"))
         }
         (Kind::UnexpectedExit, _) => None,
         (Kind::CrashLoop | Kind::Backoff, _) => {
