@@ -30,6 +30,10 @@ const TEXT_MAX: usize = 64 * 1024;
 /// The least length of a secret that is hidden wherever it appears: anything shorter is part of many words.
 const KNOWN_MIN: usize = 6;
 
+/// How often the rules are applied, unless nothing changes before: rarely what one of them leaves is what
+/// an earlier one looks for, and the second time settles it.
+const ROUNDS_MAX: usize = 4;
+
 /// The most memory that one expression of the user's may take when it is compiled: some hundred times
 /// what a long list of words needs, and a tenth of the regex crate's own limit, as there may be many.
 const EXPRESSION_BYTES_MAX: usize = 1024 * 1024;
@@ -161,6 +165,18 @@ fn is_invisible(c: char) -> bool {
 
 /// The text with a mask in place of every secret.
 fn hide(text: &str, redaction: &Redaction) -> String {
+    let mut text = text.to_owned();
+    for _ in 0..ROUNDS_MAX {
+        let hidden = hide_once(&text, redaction);
+        if hidden == text {
+            break;
+        }
+        text = hidden;
+    }
+    text
+}
+
+fn hide_once(text: &str, redaction: &Redaction) -> String {
     let mut text = text.to_owned();
     for known in &redaction.known {
         text = text.replace(known.expose_secret(), MASK);

@@ -150,6 +150,8 @@ fn the_tail_of_a_coloured_log_is_read_with_its_escapes() {
     assert!(tail.is_cut);
     assert!(!windows(&[text], &[19]).unwrap().unwrap().is_cut);
     assert!(!format!("{tail:?}").contains("red"));
+    let lines = "<value><string>a\r\nb\r\n</string></value>";
+    assert!(windows(&[lines], &[6]).unwrap().unwrap().is_cut);
 }
 
 #[test]
