@@ -325,6 +325,22 @@ proptest! {
     }
 
     #[test]
+    fn no_token_survives_by_its_form_alone(
+        token in prop_oneof![
+            "AKIA[0-9A-Z]{16}", "ASIA[0-9A-Z]{16}", "LTAI[0-9A-Za-z]{20}", "AKID[0-9A-Za-z]{32}",
+            "AIza[0-9A-Za-z_-]{35}", "gh[pousr]_[0-9A-Za-z]{36}", "github_pat_[0-9A-Za-z_]{40}",
+            "xox[bp]-[0-9]{10}-[0-9A-Za-z]{20}", "SEC[0-9a-f]{64}",
+            "eyJ[0-9A-Za-z_-]{20}\\.[0-9A-Za-z_-]{20}\\.[0-9A-Za-z_-]{20}",
+        ],
+        before in "([a-z中]{1,9}[ =:\"'(/]{1,2}){0,9}",
+        after in "([ ,;\"')&][a-z中]{1,9}){0,9}",
+    ) {
+        let text = format!("{before}{token}{after}");
+        let part = &token[4..];
+        prop_assert!(!shown(&text).contains(part), "{}", shown(&text));
+    }
+
+    #[test]
     fn what_is_shown_is_bounded_whatever_it_is_made_of(
         bytes in proptest::collection::vec(any::<u8>(), 0..4000),
         is_cut in any::<bool>(),
