@@ -332,8 +332,8 @@ proptest! {
             "xox[bp]-[0-9]{10}-[0-9A-Za-z]{20}", "SEC[0-9a-f]{64}",
             "eyJ[0-9A-Za-z_-]{20}\\.[0-9A-Za-z_-]{20}\\.[0-9A-Za-z_-]{20}",
         ],
-        before in "([a-z中]{1,9}[ =:\"'(/]{1,2}){0,9}",
-        after in "([ ,;\"')&][a-z中]{1,9}){0,9}",
+        before in "([a-z中]{1,9}[ =:\"'(/]{1,2}){0,9}中?",
+        after in "中?([ ,;\"')&][a-z中]{1,9}){0,9}",
     ) {
         let text = format!("{before}{token}{after}");
         let part = &token[4..];
