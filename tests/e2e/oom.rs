@@ -4,7 +4,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process,
+    process, thread,
 };
 
 use super::stage::{Script, Stage};
@@ -48,6 +48,11 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         let folder = &self.folder;
+        if thread::panicking() {
+            // A second panic would end the other tests as well.
+            fs::remove_dir(folder).ok();
+            return;
+        }
         wait_until(PATIENCE, "the control group to be empty", || {
             fs::remove_dir(folder).is_ok()
         });
