@@ -37,7 +37,7 @@ bench: build ## Measure what it weighs, how soon it knows, and what it costs sup
 	python3 tests/bench/latency.py
 	python3 tests/bench/weight.py
 	python3 tests/bench/detection.py
-	$(CARGO) bench --locked --bench parse --bench metrics --bench store
+	$(CARGO) bench --locked --bench parse --bench metrics --bench redact --bench store
 
 # The coverage that libFuzzer needs is a pass of LLVM's that stable Rust can be asked for; --target
 # keeps it out of build scripts. New inputs stay below target/.

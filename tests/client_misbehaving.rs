@@ -86,7 +86,7 @@ async fn ill_formed_xml_with_a_control_character() {
         &error,
         "protocol",
         false,
-        &["tailProcessStderrLog", &at, "take them out"],
+        &["readProcessStderrLog", &at, "take them out"],
     );
     assert!(!format!("{error}{error:?}").contains("secret"));
 }

@@ -147,15 +147,29 @@ async fn shows_logs_and_configuration(client: &Client, supervisord: &Supervisord
     let tail = client.log_tail(&quit, LogStream::Stderr, 1000).await;
     let tail = tail.unwrap();
     assert_eq!(tail.text, "\u{1b}[31mred\u{1b}[0m <b>&");
-    assert_eq!((tail.size, tail.overflow), (17, false));
+    assert!(!tail.is_cut);
     let tail = client.log_tail(&quit, LogStream::Stderr, 3).await.unwrap();
-    assert_eq!((tail.text.as_str(), tail.overflow), ("b>&", true));
+    assert_eq!((tail.text.as_str(), tail.is_cut), ("b>&", true));
     let tail = client.log_tail(&quit, LogStream::Stdout, 0).await.unwrap();
     assert_eq!(tail.text, "");
 
-    supervisord.write_log("quit.err", b"\xb4\xed\xce\xf3 in GBK");
+    let log = "日志：磁盘已满\n";
+    supervisord.write_log("quit.err", log.as_bytes());
+    for bytes in 19..40 {
+        let tail = client.log_tail(&quit, LogStream::Stderr, bytes).await;
+        let begin = log.len().saturating_sub(usize::try_from(bytes).unwrap());
+        let whole_characters = (begin..).find_map(|begin| log.get(begin..));
+        assert_eq!(Some(tail.unwrap().text.as_str()), whole_characters);
+    }
+    let mut mixed = b"\xb4\xed\xce\xf3 in GBK\nnode failed to start, giving up\n".to_vec();
+    supervisord.write_log("quit.err", &mixed);
+    let tail = client.log_tail(&quit, LogStream::Stderr, 1000).await;
+    assert!(tail.unwrap().text.ends_with("giving up\n"));
+    mixed.extend(b"\xb4\xed");
+    supervisord.write_log("quit.err", &mixed);
     let error = client.log_tail(&quit, LogStream::Stderr, 1000).await;
-    assert_eq!(error.unwrap_err().kind(), "protocol");
+    assert_eq!(error.unwrap_err().fault().unwrap().code, FaultCode::Failed);
+    assert!(!supervisord.main_log().contains("Traceback"));
     supervisord.write_log("quit.err", b"\x1b[31mred\x1b[0m <b>&");
 
     let configs = client.all_config_info().await.unwrap();

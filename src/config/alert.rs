@@ -6,12 +6,13 @@ use jiff::tz::TimeZone;
 use regex::Regex;
 
 use super::{
+    check,
     raw::Section,
     value::{self, LONGEST},
 };
 use crate::{
     engine::{AlertSettings, HeartbeatSettings},
-    notify::Language,
+    notify::{EXPRESSIONS_MAX, Language},
 };
 
 /// A wait that may be none at all.
@@ -61,6 +62,9 @@ pub(super) fn read(section: &mut Section<'_>) -> Alert {
         value::expression,
     );
     let heartbeat = heartbeat(section);
+    if let Some(redact) = &redact {
+        check::at_most(section, redact, EXPRESSIONS_MAX);
+    }
     let (crash_loop_restarts, crash_loop_within) =
         section.table_or_empty("crash_loop", |section| rate(section, "restarts", 5));
     let (flapping_cycles, flapping_within) =

@@ -108,6 +108,18 @@ pub(super) fn not_empty<T>(section: &Section<'_>, list: &Located<Vec<T>>, becaus
     }
 }
 
+/// A list of which each item costs something whenever it is used.
+pub(super) fn at_most<T>(section: &Section<'_>, list: &Located<Vec<T>>, max: usize) {
+    let count = list.value.len();
+    if count > max {
+        let fault = Fault::new(
+            format!("{count} items are too many"),
+            format!("use at most {max}"),
+        );
+        section.reading().report(&list.place, fault);
+    }
+}
+
 /// Without a token, orders may come only from this machine.
 pub(super) fn control_is_private(
     section: &Section<'_>,

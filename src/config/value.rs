@@ -10,6 +10,7 @@ use regex::Regex;
 use reqwest::Url;
 
 use super::problem::Fault;
+use crate::notify;
 
 /// The longest duration, ten years: more is a slip of the hand, and dates would overflow.
 pub(super) const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
@@ -163,7 +164,16 @@ pub(super) fn expression(text: &str) -> Result<Regex, Fault> {
             "remove it, or write what is to be hidden",
         ));
     }
-    Regex::new(text).map_err(|error| {
+    notify::expression(text).map_err(|error| {
+        if let regex::Error::CompiledTooBig(limit) = error {
+            return Fault::new(
+                format!(
+                    "the expression takes more than {} KiB of memory",
+                    limit / 1024
+                ),
+                "write a smaller one: what is repeated often, as in \\w{1000}, takes the most",
+            );
+        }
         let reason = error.to_string();
         let reason = reason.lines().last().unwrap_or_default().trim();
         let reason = reason.strip_prefix("error: ").unwrap_or(reason);

@@ -6,14 +6,15 @@
 
 use std::collections::VecDeque;
 
+use secrecy::ExposeSecret as _;
 use tokio::time::timeout;
 use tracing::{error, info};
 
-use super::{DISK_PATIENCE, errand, event::Event, say, turn::Turn, with_causes};
+use super::{DISK_PATIENCE, errand, event::Event, say, tail, turn::Turn, with_causes};
 use crate::{
     engine::{self, Effect, StartOutcome},
     model::{Moment, Record},
-    notify::{self, Answer, Verdict},
+    notify::{self, Answer, Redaction, Verdict},
     store::CommitError,
 };
 
@@ -128,10 +129,10 @@ impl Turn {
                     return;
                 };
                 let client = watched.watching.client.clone();
-                let redact = self.config.notify.redact.clone();
+                let redaction = self.redaction();
                 let program = key.program.clone();
                 self.send_out(
-                    async move { errand::read_log(&client, &program, lines, &redact).await },
+                    async move { tail::read_log(&client, &program, lines, &redaction).await },
                     Vec::new(),
                     |lines| {
                         Event::Engine(engine::Input::LogRead {
@@ -160,6 +161,15 @@ impl Turn {
             | Effect::Record(_)
             | Effect::Notice(_) => {}
         }
+    }
+
+    /// What log lines hide: supervisord's own passwords, too.
+    fn redaction(&self) -> Redaction {
+        let supervisords = self.config.supervisords.iter();
+        let credentials = supervisords.filter_map(|server| server.credentials.as_ref());
+        credentials.fold(self.config.notify.redaction(), |redaction, credentials| {
+            redaction.knowing(credentials.password.expose_secret())
+        })
     }
 
     fn deliver(&mut self, effect: notify::Effect) {

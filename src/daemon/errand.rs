@@ -1,31 +1,17 @@
 //! Short tasks that go out for the loop and come back with an event.
 
-use std::{
-    io::{self, SeekFrom},
-    time::Duration,
-};
+use std::time::Duration;
 
-use regex::Regex;
-use tokio::{
-    fs,
-    io::{AsyncReadExt as _, AsyncSeekExt as _},
-    task::JoinHandle,
-};
-use tracing::{error, warn};
+use tokio::task::JoinHandle;
+use tracing::error;
 
 use super::with_causes;
 use crate::{
     clock::Clock,
     engine::StartOutcome,
     model::{ProcessState, ProgramName},
-    notify::tail_lines,
-    supervisord::{CallError, Client, FaultCode, LogStream},
+    supervisord::{CallError, Client, FaultCode},
 };
-
-/// Bytes of log read for one line that is shown; longer lines show shorter tails.
-const BYTES_PER_LINE: u32 = 512;
-/// The most that is read of a log for one message.
-const TAIL_BYTES_MAX: u32 = 16 * 1024;
 
 /// What an errand brings back; `broken` where it panicked, which it is not meant to: what waits for it
 /// must not wait for ever.
@@ -103,88 +89,6 @@ fn refused(error: &CallError, may_have_started: bool, over_by: Option<i64>) -> S
         | FaultCode::CantReread
         | FaultCode::Other(_) => StartOutcome::Failed(with_causes(error)),
     }
-}
-
-/// The last lines of a program's log, redacted; empty where there are none to be had.
-///
-/// Where supervisord is on this host the file itself is read: `tailProcess*Log` fails on a window that
-/// cuts a character and on text that is not UTF-8, and leaves a traceback in supervisord's own log.
-pub(super) async fn read_log(
-    client: &Client,
-    program: &ProgramName,
-    lines: usize,
-    redact: &[Regex],
-) -> Vec<String> {
-    let wanted = u32::try_from(lines)
-        .unwrap_or(u32::MAX)
-        .saturating_mul(BYTES_PER_LINE);
-    let wanted = wanted.min(TAIL_BYTES_MAX);
-    let process = match client.process(program).await {
-        Ok(process) => process,
-        Err(error) => {
-            warn!(%program, "its log cannot be shown: {}", with_causes(&error));
-            return Vec::new();
-        }
-    };
-    let logs = [
-        (LogStream::Stderr, process.stderr_log),
-        (LogStream::Stdout, process.stdout_log),
-    ];
-    for (stream, path) in logs.iter().filter(|(_, path)| !path.is_empty()) {
-        let text = if client.is_local() {
-            end_of_file(path, wanted).await.ok()
-        } else {
-            None
-        };
-        let text = match text {
-            Some(text) => text,
-            None => ask_for_tail(client, program, *stream, wanted).await,
-        };
-        if !text.trim().is_empty() {
-            return tail_lines(&text, lines, redact);
-        }
-    }
-    Vec::new()
-}
-
-async fn ask_for_tail(
-    client: &Client,
-    program: &ProgramName,
-    stream: LogStream,
-    wanted: u32,
-) -> String {
-    match client.log_tail(program, stream, wanted).await {
-        Ok(tail) => tail.text,
-        Err(error) => {
-            warn!(%program, "its log cannot be shown: {}", with_causes(&error));
-            String::new()
-        }
-    }
-}
-
-/// The last bytes of a regular file, from the first whole line on where there is one, with what is not
-/// UTF-8 replaced.
-async fn end_of_file(path: &str, wanted: u32) -> io::Result<String> {
-    let length = fs::metadata(path).await?;
-    if !length.is_file() {
-        // Opening a pipe would wait for somebody to write to it.
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
-    let mut file = fs::File::open(path).await?;
-    let begin = length.len().saturating_sub(u64::from(wanted));
-    file.seek(SeekFrom::Start(begin)).await?;
-    let mut bytes = Vec::new();
-    file.take(u64::from(wanted)).read_to_end(&mut bytes).await?;
-    let text = String::from_utf8_lossy(&bytes);
-    if begin == 0 {
-        return Ok(text.into_owned());
-    }
-    let whole = text.split_once('\n').map(|(_, rest)| rest);
-    // A part of a line that is longer than what is read says more than nothing.
-    let shown = whole
-        .filter(|rest| !rest.trim().is_empty())
-        .unwrap_or_else(|| text.trim_start_matches(char::REPLACEMENT_CHARACTER));
-    Ok(shown.to_owned())
 }
 
 #[cfg(test)]
@@ -336,44 +240,5 @@ mod tests {
         assert_eq!(over_by(100, Duration::from_millis(3)), Some(101));
         assert_eq!(over_by(100, Duration::from_millis(2_900)), Some(103));
         assert_eq!(over_by(i64::MAX, Duration::ZERO), None);
-    }
-
-    #[tokio::test]
-    async fn the_end_of_a_file_begins_with_a_whole_line_and_survives_any_bytes() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("log");
-        let log = [
-            &b"the first line\n"[..],
-            "中文\n".as_bytes(),
-            b"\xd6\xd0\xce\xc4\n",
-        ]
-        .concat();
-        std::fs::write(&path, log).unwrap();
-        let path = path.to_str().unwrap();
-        assert_eq!(
-            end_of_file(path, 1000).await.unwrap(),
-            "the first line\n中文\n\u{fffd}\u{fffd}\u{fffd}\u{fffd}\n"
-        );
-        for wanted in 13..27 {
-            assert_eq!(
-                end_of_file(path, wanted).await.unwrap(),
-                "中文\n\u{fffd}\u{fffd}\u{fffd}\u{fffd}\n",
-                "{wanted} bytes"
-            );
-        }
-    }
-
-    #[tokio::test]
-    async fn a_line_that_is_longer_than_what_is_read_is_shown_in_part() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("log");
-        std::fs::write(&path, "日志日志\n").unwrap();
-        let path = path.to_str().unwrap();
-        assert_eq!(end_of_file(path, 9).await.unwrap(), "日志\n");
-    }
-
-    #[tokio::test]
-    async fn a_log_that_is_no_file_is_not_read() {
-        assert!(end_of_file("/dev/zero", 10).await.is_err());
     }
 }

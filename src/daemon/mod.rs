@@ -34,6 +34,7 @@ mod poller;
 mod reload;
 mod say;
 mod signals;
+mod tail;
 mod turn;
 mod watching;
 

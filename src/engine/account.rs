@@ -7,7 +7,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use jiff::civil::DateTime;
 
-use crate::model::{Exit, Feed, Moment, PidNews, Process, ProgramEvent, SeenBy};
+use crate::model::{Exit, Feed, Moment, OomKill, PidNews, Process, ProgramEvent, SeenBy};
 
 /// Tellings that wait for a look: a program that dies at once is spawned with each pass of
 /// supervisord's loop, and the look that is asked for may come a second later.
@@ -52,6 +52,7 @@ struct PidFacts {
     pid: u32,
     dead_at: Option<Moment>,
     exit: Option<Exit>,
+    oom_kill: Option<OomKill>,
     /// Whether nothing more is to come.
     settled: bool,
 }
@@ -71,6 +72,7 @@ impl Account {
             pid,
             dead_at: None,
             exit: None,
+            oom_kill: None,
             settled: false,
         };
         let known = self.pids.iter().position(|facts| facts.pid == pid);
@@ -80,6 +82,7 @@ impl Account {
             .unwrap_or(fresh);
         match news {
             PidNews::Watched => {}
+            PidNews::OomKill(kill) => facts.oom_kill = Some(kill),
             PidNews::Dead => {
                 facts.dead_at.get_or_insert(at);
             }
@@ -152,6 +155,11 @@ impl Account {
     /// How a process ended, by the kernel.
     pub(super) fn exit_of(&self, pid: u32) -> Option<Exit> {
         self.facts(pid).and_then(|facts| facts.exit)
+    }
+
+    /// Whether the kernel's out-of-memory killer was at work when a process ended.
+    pub(super) fn oom_kill_of(&self, pid: u32) -> Option<OomKill> {
+        self.facts(pid).and_then(|facts| facts.oom_kill)
     }
 
     /// Whether the kernel will yet say how a process ended.

@@ -30,7 +30,7 @@ use super::{
     step::{Circumstances, Step},
     tracker,
 };
-use crate::model::{Cause, Moment, Process, ProcessState, SeenBy};
+use crate::model::{Cause, Exit, Moment, Process, ProcessState, SeenBy};
 
 /// On which terms a look is weighed.
 #[derive(Debug, Clone, Copy)]
@@ -304,6 +304,8 @@ pub(super) fn attribute(mut steps: Vec<Step>, account: &Account, terms: Terms) -
             }
             step.exit = Some(exit);
         }
+        let may_be_oom_kill = step.exit.is_some_and(Exit::may_be_oom_kill);
+        step.oom_kill = account.oom_kill_of(step.pid).filter(|_| may_be_oom_kill);
         let told = step.noticed.map(|at| (step.seen_by, at));
         let looked = (SeenBy::Poll, terms.changed_at);
         let candidates = told.into_iter().chain([looked]);

@@ -28,8 +28,8 @@ use super::{
     rules,
 };
 use crate::model::{
-    Incident, IncidentId, Kind, Next, Notice, NoticeId, NoticeReason, Outcome, ProcessState,
-    ProgramKey, ProgramName, Record, ServerName, Severity,
+    Exit, Incident, IncidentId, Kind, Next, Notice, NoticeId, NoticeReason, OomKill, Outcome,
+    ProcessState, ProgramKey, ProgramName, Record, ServerName, Severity,
 };
 
 /// What an incident's kind is worth unless the configuration says otherwise.
@@ -200,6 +200,7 @@ fn open(
     let stays = !program.is_undecided();
     let to = crash.map_or(process.state, |crash| crash.to);
     let trouble = crash.or(program.trouble.as_ref());
+    let (exit, oom_kill) = last_end(program.exit, trouble);
     let incident = Incident {
         id: IncidentId(context.ulid()),
         server: key.server.clone(),
@@ -215,9 +216,8 @@ fn open(
         from: trouble.map(|trouble| trouble.from),
         to: stays.then_some(to),
         uptime_seconds: trouble.and_then(|trouble| trouble.uptime_seconds),
-        exit: program
-            .exit
-            .or_else(|| trouble.and_then(|trouble| trouble.exit)),
+        exit,
+        oom_kill,
         spawn_error: process.spawn_error.clone(),
         attempts: program.retry.record.attempts,
         restarts: program.cycles.crash_loop(&context.settings.alert),
@@ -239,6 +239,18 @@ fn open(
     program.incident = Some(incident);
 }
 
+/// How a program ended last, and whether the kernel killed for memory then. What supervisord shows is
+/// the latest, but never tells which signal it was.
+fn last_end(shown: Option<Exit>, trouble: Option<&Trouble>) -> (Option<Exit>, Option<OomKill>) {
+    let known = trouble.and_then(|trouble| trouble.exit);
+    let exit = match shown {
+        Some(Exit::UnknownSignal) | None => known.or(shown),
+        Some(Exit::Code(_) | Exit::Signal { .. }) => shown,
+    };
+    let oom_kill = trouble.and_then(|trouble| trouble.oom_kill);
+    (exit, oom_kill.filter(|_| exit == known))
+}
+
 fn escalate(key: &ProgramKey, program: &mut Program, kind: Kind, context: &mut Context<'_>) {
     let rule = rules::find(&context.settings.programs, &key.program);
     let process = &program.process;
@@ -251,7 +263,10 @@ fn escalate(key: &ProgramKey, program: &mut Program, kind: Kind, context: &mut C
         .and_then(|rule| rule.severity)
         .unwrap_or_else(|| severity(kind));
     incident.to = Some(process.state);
-    incident.exit = program.exit.or(incident.exit);
+    let (exit, oom_kill) = last_end(program.exit, program.trouble.as_ref());
+    if exit.is_some() {
+        (incident.exit, incident.oom_kill) = (exit, oom_kill);
+    }
     incident.spawn_error.clone_from(&process.spawn_error);
     context.effects.push(Effect::ReadLog {
         key: key.clone(),
@@ -313,6 +328,7 @@ pub(super) fn unreachable(server: &ServerName, error: &str, context: &mut Contex
         to: None,
         uptime_seconds: None,
         exit: None,
+        oom_kill: None,
         spawn_error: error.to_owned(),
         attempts: 0,
         restarts: None,

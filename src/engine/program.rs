@@ -28,7 +28,7 @@ use super::{
     tracker, view,
 };
 use crate::model::{
-    Cause, Counters, Exit, Incident, Kind, Moment, Process, ProcessState, ProgramRecord,
+    Cause, Counters, Exit, Incident, Kind, Moment, OomKill, Process, ProcessState, ProgramRecord,
 };
 
 /// How long a program must rest between two looks for supervisord to be done with it: under autorestart it
@@ -103,6 +103,7 @@ pub(super) struct Trouble {
     pub to: ProcessState,
     pub uptime_seconds: Option<u64>,
     pub exit: Option<Exit>,
+    pub oom_kill: Option<OomKill>,
 }
 
 impl Trouble {
@@ -112,6 +113,7 @@ impl Trouble {
             to: step.to,
             uptime_seconds: step.uptime_seconds,
             exit: step.exit,
+            oom_kill: step.oom_kill,
         }
     }
 }
@@ -240,7 +242,10 @@ impl Program {
         };
         if fails {
             let trouble = self.trouble.get_or_insert_with(|| Trouble::of(step));
-            trouble.exit = step.exit.or(trouble.exit);
+            if step.exit.is_some() {
+                trouble.exit = step.exit;
+                trouble.oom_kill = step.oom_kill;
+            }
         }
     }
 

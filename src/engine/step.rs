@@ -1,6 +1,6 @@
 //! One change of a program's state, as it is inferred.
 
-use crate::model::{Cause, Exit, Moment, ProcessState, SeenBy};
+use crate::model::{Cause, Exit, Moment, OomKill, ProcessState, SeenBy};
 
 /// What cannot be read off two observations of a program.
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
@@ -28,6 +28,8 @@ pub(super) struct Step {
     /// How long that process had been alive.
     pub uptime_seconds: Option<u64>,
     pub exit: Option<Exit>,
+    /// Whether the kernel killed for memory then, where that may be how it ended.
+    pub oom_kill: Option<OomKill>,
     pub expected: Option<bool>,
     pub cause: Cause,
     /// Whether a process ended.
@@ -46,6 +48,7 @@ impl Step {
             pid,
             uptime_seconds: None,
             exit: None,
+            oom_kill: None,
             expected: None,
             cause,
             died: false,

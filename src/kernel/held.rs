@@ -1,9 +1,9 @@
 //! The processes that are watched: a pidfd for each, all of them under one epoll.
 //!
 //! What becomes readable is found without looking at the others, and nothing is timed while nobody
-//! dies. Each process is told of at most three times: watched, dead, ended.
+//! dies. Each process is told of at most four times: watched, killed for memory perhaps, dead, ended.
 
-use std::{collections::BTreeMap, io, os::fd::OwnedFd};
+use std::{collections::BTreeMap, io, os::fd::OwnedFd, path::PathBuf};
 
 use procfs::process::Process;
 use rustix::{
@@ -14,6 +14,7 @@ use tokio::io::{Interest, unix::AsyncFd};
 
 use super::{
     BootTime, Limits, WhyNot, files,
+    oom::OomCounters,
     pidfd::{Ending, Pidfd},
     proof::{Birth, prove},
     watch::{Report, Target},
@@ -32,6 +33,7 @@ pub(super) struct Held {
     processes: BTreeMap<u32, Watched>,
     /// Those whose end was told and that looks may still show, with their births.
     ended: BTreeMap<u32, Birth>,
+    oom: OomCounters,
 }
 
 struct Watched {
@@ -39,6 +41,10 @@ struct Watched {
     pidfd: Pidfd,
     birth: Birth,
     stage: Stage,
+    /// Since when it is watched.
+    since: BootTime,
+    /// What counts the kills of its control group.
+    group: Option<PathBuf>,
 }
 
 /// Where a process stands.
@@ -66,6 +72,7 @@ impl Held {
             epoll: AsyncFd::try_with_interest(epoll, Interest::READABLE).map_err(no_room)?,
             processes: BTreeMap::new(),
             ended: BTreeMap::new(),
+            oom: OomCounters::of_host(),
         })
     }
 
@@ -108,6 +115,10 @@ impl Held {
         match watched.stage {
             Stage::Alive | Stage::Left(_) => {
                 watched.stage = Stage::Dead(now.plus(self.limits.reap_patience));
+                let group = watched.group.as_deref();
+                if let Some(kill) = self.oom.judge(group, watched.since, now) {
+                    news.push(watched.news(pid, PidNews::OomKill(kill)));
+                }
                 news.push(watched.news(pid, PidNews::Dead));
             }
             Stage::Dead(_) => {}
@@ -144,6 +155,14 @@ impl Held {
                 (Stage::Alive, true) | (Stage::Left(_), false) | (Stage::Dead(_), _) => {}
             }
         }
+        self.read_counters(now);
+    }
+
+    /// Reads what a death is compared with later.
+    pub(super) fn read_counters(&mut self, now: BootTime) {
+        let watched = self.processes.values();
+        let groups = watched.filter_map(|watched| watched.group.as_deref());
+        self.oom.read(&groups.collect(), now);
     }
 
     /// Whether the process of that pid is watched.
@@ -157,6 +176,7 @@ impl Held {
         pid: u32,
         target: &Target,
         supervisord: u32,
+        now: BootTime,
     ) -> Result<bool, WhyNot> {
         let told = self.ended.get(&pid).copied();
         let opened = Pidfd::open(pid).and_then(|pidfd| Ok((birth(pid, &pidfd)?, pidfd)));
@@ -178,6 +198,8 @@ impl Held {
             pidfd,
             birth,
             stage: Stage::Alive,
+            since: now,
+            group: self.oom.group_of(pid),
         };
         self.ended.remove(&pid);
         self.processes.insert(pid, watched);

@@ -5,7 +5,8 @@
 //! is a number that may mean somebody else, so none is watched before it is proved to be the
 //! program's process: `namespace` makes sure that supervisord's numbers are the ones used here, and
 //! `proof` (pure) that the process is supervisord's child and older than the look that showed it.
-//! What cannot be watched has its reason, [`WhyNot`].
+//! What cannot be watched has its reason, [`WhyNot`]. With a death comes whether the kernel's own killer
+//! was at work (`oom`).
 //!
 //! It draws no conclusions: what a death means is for those above. It signals nobody and waits for
 //! nobody's child, and it needs no privilege. It reads the clock that counts from the boot
@@ -16,6 +17,7 @@ mod files;
 mod held;
 mod ioctl;
 mod namespace;
+mod oom;
 mod pidfd;
 mod proof;
 mod watch;

@@ -196,14 +196,17 @@ impl Feed {
     /// Watches those that are not watched yet.
     async fn add_all(&mut self, held: &mut Held, targets: &Targets) -> Result<(), Over> {
         let was_full = std::mem::take(&mut self.is_full);
+        let now = BootTime::now();
+        let mut has_new = false;
         for (&pid, target) in &targets.pids {
             if held.holds(pid) {
                 continue;
             }
             let program = target.program.clone();
-            match held.add(pid, target, targets.supervisord) {
+            match held.add(pid, target, targets.supervisord, now) {
                 Ok(false) => {}
                 Ok(true) => {
+                    has_new = true;
                     self.refused.remove(&pid);
                     let news = PidNews::Watched;
                     self.say(Report::Pid { pid, program, news }).await?;
@@ -222,6 +225,9 @@ impl Feed {
                     }
                 }
             }
+        }
+        if has_new {
+            held.read_counters(now);
         }
         if was_full && !self.is_full {
             self.say(Report::Up).await?;

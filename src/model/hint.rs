@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 
-use super::{Exit, told::Written};
+use super::{Exit, OomKill, told::Written};
 
 /// A feed that brings hints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -148,6 +148,8 @@ pub struct LogNews {
 pub enum PidNews {
     /// It is proved to be the program's process, and watched from here on.
     Watched,
+    /// It is about to be told dead, and the kernel's out-of-memory killer was at work at that time.
+    OomKill(OomKill),
     /// It is dead; how it ended is not known yet.
     Dead,
     /// How it ended; none where the kernel does not tell. It is dead.

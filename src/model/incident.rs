@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Exit, NoticeReason, ProcessState, ProgramKey, ProgramName, ServerName,
+    Exit, NoticeReason, OomKill, ProcessState, ProgramKey, ProgramName, ServerName,
     transition::{millis, optional_millis, stored_exit},
 };
 
@@ -209,6 +209,9 @@ pub struct Incident {
     /// How the process ended.
     #[serde(serialize_with = "stored_exit")]
     pub exit: Option<Exit>,
+    /// Whether the kernel's out-of-memory killer was at work when it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oom_kill: Option<OomKill>,
     /// supervisord's `spawnerr`; for [`Kind::Unreachable`] the error of the poll.
     pub spawn_error: String,
     /// How many times supervigil started the program in this incident.

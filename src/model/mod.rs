@@ -33,4 +33,4 @@ pub use record::{
 pub use snapshot::{Identity, Process, Snapshot};
 pub use state::ProcessState;
 pub use told::{Batch, Told};
-pub use transition::{Cause, Exit, SeenBy, Transition};
+pub use transition::{Cause, Exit, OomKill, SeenBy, Transition};

@@ -60,6 +60,16 @@ impl Exit {
         }
     }
 
+    /// Whether it is an end that the kernel's out-of-memory killer brings: by SIGKILL, which a shell gives
+    /// as 137 where it killed what the shell waited for.
+    pub fn may_be_oom_kill(self) -> bool {
+        match self {
+            Self::Signal { number, .. } => number == SIGKILL,
+            Self::Code(code) => code == 128 + SIGKILL,
+            Self::UnknownSignal => false,
+        }
+    }
+
     /// The status as a shell gives it: the code, or 128 + the signal's number; none when unknown.
     pub fn status(self) -> Option<i32> {
         match self {
@@ -68,6 +78,19 @@ impl Exit {
             Self::UnknownSignal => None,
         }
     }
+}
+
+const SIGKILL: i32 = 9;
+
+/// Where the kernel's out-of-memory killer killed something around the time of a death. No counter of the
+/// kernel's names whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OomKill {
+    /// In the control group of the process.
+    Group,
+    /// On the host.
+    Host,
 }
 
 /// signal(7), x86 and ARM.

@@ -34,7 +34,7 @@ pub use channels::{ChannelError, Channels};
 pub use outbox::{Effect, Input, Outbox, QUEUE_MAX};
 pub use place::Place;
 pub use preview::preview;
-pub use redact::tail_lines;
+pub use redact::{EXPRESSIONS_MAX, Redaction, expression, tail_lines};
 pub use samples::{endings, samples};
 pub use settings::{
     AlertmanagerSettings, ChannelKind, ChannelSettings, DingTalkSettings, FeishuSettings, Language,

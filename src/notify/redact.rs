@@ -1,12 +1,20 @@
 //! Pure: what a program's log may show to others.
 //!
-//! Log lines leave the host, so secrets go out of them before they are stored or sent. Every rule is
-//! a regular expression of the `regex` crate, which takes time linear in the text. What is done once
-//! changes nothing when it is done again.
+//! Log lines leave the host, so secrets go out of them before they are stored or sent. `decode` makes
+//! text of bytes, `pem` finds keys in PEM, `rules` everything that one line shows to be a secret, and
+//! `keys` says which names name one. Every rule is a regular expression of the `regex` crate, which
+//! takes time linear in the text, and the text has a limit. What is done once changes nothing when it is
+//! done again.
+
+mod decode;
+mod keys;
+mod pem;
+mod rules;
 
 use std::{borrow::Cow, sync::LazyLock};
 
-use regex::{Captures, Regex};
+use regex::{Captures, Regex, RegexBuilder};
+use secrecy::{ExposeSecret as _, SecretString};
 
 /// What stands in for a secret.
 const MASK: &str = "***";
@@ -15,57 +23,118 @@ const MASK: &str = "***";
 /// stack trace's line rarely has more.
 const LINE_MAX: usize = 400;
 
-/// The most bytes that are looked at, from the end: far more than any tail of lines needs.
+/// The most bytes that are looked at, from the end: far more than any tail of lines needs, and room for
+/// the beginning of a key whose end would be shown.
 const TEXT_MAX: usize = 64 * 1024;
 
-/// Keys whose value is a secret.
-const SECRET_KEY: &str = "pass(?:word|wd|phrase)|pwd|secret|token|credential|\
-     (?:api|access|private|secret|auth|sign(?:ing)?|encryption)[_.-]?key(?:[_.-]?(?:id|secret))?";
+/// The least length of a secret that is hidden wherever it appears: anything shorter is part of many words.
+const KNOWN_MIN: usize = 6;
 
-/// The built-in rules, in the order in which they are applied.
-static RULES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
-    sources()
-        .iter()
-        .filter_map(|source| Regex::new(source).ok())
-        .collect()
-});
+/// How often the rules are applied, unless nothing changes before: rarely what one of them leaves is what
+/// an earlier one looks for, and the second time settles it.
+const ROUNDS_MAX: usize = 4;
+
+/// The most memory that one expression of the user's may take when it is compiled: some hundred times
+/// what a long list of words needs, and a tenth of the regex crate's own limit, as there may be many.
+const EXPRESSION_BYTES_MAX: usize = 1024 * 1024;
+
+/// The most expressions of the user's: each is a pass over the text.
+pub const EXPRESSIONS_MAX: usize = 100;
 
 /// Terminal sequences: CSI, OSC, and the short ones.
 static TERMINAL: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])").ok()
 });
 
+/// What is hidden beside what the built-in rules find.
+#[derive(Debug, Clone, Default)]
+pub struct Redaction {
+    expressions: Vec<Regex>,
+    known: Vec<SecretString>,
+}
+
+impl Redaction {
+    /// The user's own expressions.
+    pub fn new(expressions: Vec<Regex>) -> Self {
+        Self {
+            expressions,
+            known: Vec::new(),
+        }
+    }
+
+    /// Hides a secret of supervigil's own too, wherever it appears; unless it is a word or a number, as a
+    /// password may be, `supervisor` for one.
+    #[must_use]
+    pub fn knowing(mut self, secret: &str) -> Self {
+        if secret.len() >= KNOWN_MIN && !keys::is_word(secret) {
+            self.known.push(secret.to_owned().into());
+        }
+        self
+    }
+}
+
+/// Compiles an expression of the user's, within bounds.
+pub fn expression(text: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(text)
+        .size_limit(EXPRESSION_BYTES_MAX)
+        .build()
+}
+
 /// The last `max` lines of a log, fit to be shown: no secrets, no terminal sequences, no empty lines,
-/// each at most 400 characters. `redact` holds the user's own rules.
-pub fn tail_lines(text: &str, max: usize, redact: &[Regex]) -> Vec<String> {
+/// each at most 400 characters.
+///
+/// `end` is how the log ends; `is_cut` says that it begins somewhere within the log. Then what stands
+/// before the first whole line is left out, or, where there is none, what may be the rest of a secret.
+pub fn tail_lines(end: &[u8], is_cut: bool, max: usize, redaction: &Redaction) -> Vec<String> {
     if max == 0 {
         return Vec::new();
     }
-    let text = hide(&plain(last_part(text)), redact);
+    let begin = end.len().saturating_sub(TEXT_MAX);
+    let is_cut = is_cut || begin > 0;
+    let end = end.get(begin..).unwrap_or(end);
+    let text = plain(&decode::text(end, is_cut));
+    let (text, is_part) = if is_cut {
+        without_beginning(&text)
+    } else {
+        (text.as_str(), false)
+    };
+    let text = hide(text, redaction);
     let mut lines: Vec<String> = text
         .lines()
         .rev()
-        .map(|line| cut(line.trim_end(), LINE_MAX))
+        .map(str::trim_end)
         .filter(|line| !line.trim().is_empty())
         .take(max)
+        .map(|line| {
+            if is_part {
+                cut_front(line, LINE_MAX)
+            } else {
+                cut(line, LINE_MAX)
+            }
+        })
         .collect();
     lines.reverse();
     lines
 }
 
 /// Any text as one line of at most `max` characters, fit to be shown.
-pub(super) fn line(text: &str, max: usize, redact: &[Regex]) -> String {
-    let text = hide(&plain(text), redact);
+pub(super) fn line(text: &str, max: usize) -> String {
+    let text = hide(&plain(text), &Redaction::default());
     let words: Vec<&str> = text.split_whitespace().collect();
     cut(&words.join(" "), max)
 }
 
-/// The last [`TEXT_MAX`] bytes, from the start of a character.
-fn last_part(text: &str) -> &str {
-    let start = text.len().saturating_sub(TEXT_MAX);
-    (start..=text.len())
-        .find_map(|start| text.get(start..))
-        .unwrap_or(text)
+/// The whole lines of a text that begins within a line; or, where there are none, the part of a line
+/// from where no secret can go on, and that it is one.
+fn without_beginning(text: &str) -> (&str, bool) {
+    let whole = text.split_once('\n').map(|(_, rest)| rest);
+    if let Some(whole) = whole.filter(|whole| !whole.trim().is_empty()) {
+        return (whole, false);
+    }
+    // Secrets are ASCII, and few hold one of these.
+    let ends = |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '}' | ']') || !c.is_ascii();
+    let begin = text.find(ends).unwrap_or(text.len());
+    (text.get(begin..).unwrap_or_default(), true)
 }
 
 /// The text without terminal sequences and control characters. A lone carriage return ends a line,
@@ -85,20 +154,36 @@ fn plain(text: &str) -> String {
         .collect()
 }
 
-/// Characters that show nothing, or turn the order of others around (Unicode's bidirectional
-/// controls).
+/// Characters that show nothing, turn the order of others around (Unicode's bidirectional controls), or
+/// are none (its noncharacters, which XML forbids in part).
 fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{2069}' | '\u{fdd0}'..='\u{fdef}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+        | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// The text with a mask in place of every secret.
-fn hide(text: &str, user: &[Regex]) -> String {
+fn hide(text: &str, redaction: &Redaction) -> String {
     let mut text = text.to_owned();
-    for rule in RULES.iter() {
-        text = rule.replace_all(&text, mask_groups).into_owned();
+    for _ in 0..ROUNDS_MAX {
+        let hidden = hide_once(&text, redaction);
+        if hidden == text {
+            break;
+        }
+        text = hidden;
     }
-    for rule in user {
-        text = rule
+    text
+}
+
+fn hide_once(text: &str, redaction: &Redaction) -> String {
+    let mut text = text.to_owned();
+    for known in &redaction.known {
+        text = text.replace(known.expose_secret(), MASK);
+    }
+    text = rules::hide(&pem::hide(&text));
+    for expression in &redaction.expressions {
+        text = expression
             .replace_all(&text, |found: &Captures<'_>| {
                 // An expression that matches nothing at all hides nothing.
                 let empty = found.get(0).is_none_or(|whole| whole.is_empty());
@@ -107,16 +192,6 @@ fn hide(text: &str, user: &[Regex]) -> String {
             .into_owned();
     }
     text
-}
-
-/// `before`, the mask and `after`; what is masked already stays as it is.
-fn mask_groups(found: &Captures<'_>) -> String {
-    let part = |name| found.name(name).map_or("", |part| part.as_str());
-    let secret = part("secret");
-    if !secret.is_empty() && secret.chars().all(|c| matches!(c, '*' | '…')) {
-        return found.get(0).map_or("", |whole| whole.as_str()).to_owned();
-    }
-    format!("{}{MASK}{}", part("before"), part("after"))
 }
 
 /// The text, or its beginning and an ellipsis, in at most `max` characters.
@@ -129,35 +204,13 @@ pub(super) fn cut(text: &str, max: usize) -> String {
     text
 }
 
-/// The built-in expressions; `before` and `after` are kept, the rest of a match is masked.
-fn sources() -> Vec<String> {
-    vec![
-        // a key in PEM, also with its end or its beginning cut off
-        r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----(?s:.*?)(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\z)"
-            .to_owned(),
-        r"(?m)(?:^[A-Za-z0-9+/=]{8,}[ \r]*\n)+-----END [A-Z0-9 ]*PRIVATE KEY-----".to_owned(),
-        // scheme://user:password@
-        r#"(?P<before>\b[A-Za-z][A-Za-z0-9+.-]*://)(?P<secret>[^\s/"'<>]*)(?P<after>@)"#.to_owned(),
-        // Authorization: Bearer ...
-        r"(?i)(?P<before>\b(?:bearer|basic|digest|apikey)[ ]+)(?P<secret>[A-Za-z0-9._~+/=-]{6,})"
-            .to_owned(),
-        // a JSON web token
-        r"\beyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?".to_owned(),
-        // keys of AWS, Alibaba Cloud and Tencent Cloud, GitHub, GitLab and Slack
-        r"\b(?:AKIA|ASIA)[0-9A-Z]{12,}".to_owned(),
-        r"\b(?:LTAI|AKID)[0-9A-Za-z]{10,}".to_owned(),
-        r"\b(?:gh[pousr]_|github_pat_|glpat-|xox[abposr]-)[0-9A-Za-z_-]{10,}".to_owned(),
-        // key = value, key: "value", ?key=value
-        format!(
-            r#"(?i)(?P<before>[\w.-]*(?:{SECRET_KEY})s?[\w.-]*["']?\s*(?:=>|[=:])\s*)(?P<secret>"(?:[^"\\\n]|\\.)*\\?"?[^\s,;&"'}}\])]*|'(?:[^'\\\n]|\\.)*\\?'?[^\s,;&"'}}\])]*|[^\s,;&"'}}\])]+)"#
-        ),
-        // --password value
-        format!(
-            r#"(?i)(?P<before>(?:^|\s)--?[\w-]*(?:{SECRET_KEY})[ ]+)(?P<secret>"[^"\n]*"?\S*|'[^'\n]*'?\S*|[^\s-]\S*)"#
-        ),
-    ]
+/// An ellipsis and the end of the text, in at most `max` characters.
+fn cut_front(text: &str, max: usize) -> String {
+    let count = text.chars().count();
+    let kept = max.saturating_sub(1);
+    let end = text.chars().skip(count.saturating_sub(kept));
+    std::iter::once('…').chain(end).collect()
 }
 
 #[cfg(test)]
-#[path = "redact_tests.rs"]
 mod tests;

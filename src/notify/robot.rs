@@ -95,5 +95,5 @@ pub(super) fn judge_status(service: &str, status: u16, missing: &str) -> Answer 
 
 /// The receiver's words on one line, without control characters and secrets, cut to a length.
 fn fit_to_show(words: &str) -> String {
-    redact::line(words, WORDS_MAX, &[])
+    redact::line(words, WORDS_MAX)
 }

@@ -126,6 +126,7 @@ fn incident(now: Moment, number: u8, kind: Kind, severity: Severity) -> Incident
         exit: None,
         spawn_error: String::new(),
         attempts: 0,
+        oom_kill: None,
         restarts: None,
         next: Next::Nothing,
         log_tail: vec![DISCLAIMER.to_owned()],

@@ -5,6 +5,7 @@ use std::time::Duration;
 use regex::Regex;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::redact::Redaction;
 use crate::model::Severity;
 
 /// Messages in any 60 s that the program's own log takes: one a second hides nothing else in it.
@@ -37,6 +38,24 @@ impl Settings {
             self.channels.clone()
         }
     }
+
+    /// What log lines hide: the user's own expressions, and what would let others speak for supervigil.
+    pub fn redaction(&self) -> Redaction {
+        let mut redaction = Redaction::new(self.redact.clone());
+        for channel in &self.channels {
+            for secret in channel.kind.secrets() {
+                redaction = redaction.knowing(&secret);
+            }
+        }
+        redaction
+    }
+}
+
+/// An address, and what in it lets one in: the last part of its path, or of its query.
+fn address(url: &SecretString) -> [String; 2] {
+    let whole = url.expose_secret();
+    let key = whole.rsplit(['/', '=']).next().unwrap_or(whole);
+    [whole.to_owned(), key.to_owned()]
 }
 
 /// `[alert] language`.
@@ -103,6 +122,38 @@ impl ChannelKind {
             Self::Webhook(_) => "webhook",
             Self::Alertmanager(_) => "alertmanager",
             Self::Log => "log",
+        }
+    }
+
+    /// Everything about it that nobody else may read: addresses, what stands in them, and keys.
+    fn secrets(&self) -> Vec<String> {
+        let shown = |secret: &SecretString| secret.expose_secret().to_owned();
+        match self {
+            Self::DingTalk(settings) => {
+                let token = shown(&settings.webhook);
+                let token = token.split_once("access_token=").map(|(_, token)| token);
+                let token = token.and_then(|token| token.split('&').next());
+                let secret = settings.secret.as_ref().map(shown);
+                token
+                    .map(ToOwned::to_owned)
+                    .into_iter()
+                    .chain(secret)
+                    .collect()
+            }
+            Self::Feishu(settings) => {
+                let secret = settings.secret.as_ref().map(shown);
+                let address = address(&settings.webhook);
+                address.into_iter().chain(secret).collect()
+            }
+            Self::WeCom(settings) => address(&settings.webhook).to_vec(),
+            Self::Slack(settings) => address(&settings.webhook).to_vec(),
+            Self::Webhook(settings) => [Some(&settings.url), settings.bearer_token.as_ref()]
+                .into_iter()
+                .flatten()
+                .map(shown)
+                .collect(),
+            Self::Alertmanager(settings) => settings.urls.iter().map(shown).collect(),
+            Self::Log => Vec::new(),
         }
     }
 
@@ -239,4 +290,46 @@ pub struct AlertmanagerSettings {
     /// Every member of the cluster; a user and a password in the address are sent as basic
     /// authentication.
     pub urls: Vec<SecretString>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notify::tail_lines;
+
+    #[test]
+    fn what_supervigil_itself_is_let_in_by_shows_in_no_log() {
+        let channel = |kind| ChannelSettings {
+            kind,
+            ..ChannelSettings::log()
+        };
+        let settings = Settings {
+            language: Language::En,
+            group_wait: Duration::ZERO,
+            group_interval: Duration::ZERO,
+            log_tail_lines: 1,
+            redact: Vec::new(),
+            channels: vec![
+                channel(ChannelKind::DingTalk(DingTalkSettings {
+                    webhook: "https://robot.invalid/send?access_token=the-robots-token&a=1".into(),
+                    secret: Some("the-robots-secret".into()),
+                    keyword: String::new(),
+                    message_type: MessageType::Text,
+                    at_mobiles: Vec::new(),
+                    at_user_ids: Vec::new(),
+                    at_all: false,
+                })),
+                channel(ChannelKind::Webhook(WebhookSettings {
+                    url: "https://hook.invalid/hook-path".into(),
+                    bearer_token: Some("the-hooks-token".into()),
+                })),
+                channel(ChannelKind::Alertmanager(AlertmanagerSettings {
+                    urls: vec!["http://alert.invalid/".into()],
+                })),
+            ],
+        };
+        let log = b"the-robots-token the-robots-secret https://hook.invalid/hook-path the-hooks-token http://alert.invalid/";
+        let shown = tail_lines(log, false, 1, &settings.redaction());
+        assert_eq!(shown, ["*** *** *** *** ***"]);
+    }
 }

@@ -78,18 +78,15 @@ impl LogStream {
 pub struct LogTail {
     /// The last bytes; empty for a log that is not there.
     pub text: String,
-    /// How long the whole log is, in bytes.
-    pub size: u64,
-    /// Whether the log is longer than what was asked for.
-    pub overflow: bool,
+    /// Whether it may begin within the log.
+    pub is_cut: bool,
 }
 
 impl fmt::Debug for LogTail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LogTail")
             .field("text", &format_args!("({} bytes)", self.text.len()))
-            .field("size", &self.size)
-            .field("overflow", &self.overflow)
+            .field("is_cut", &self.is_cut)
             .finish()
     }
 }

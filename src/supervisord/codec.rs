@@ -16,7 +16,7 @@ pub use self::diagnosis::AnswerError;
 use self::diagnosis::diagnose;
 use self::members::{Members, array, int, text, wrong_kind};
 use super::{
-    answer::{LogEnd, LogTail, Look, ProgramConfig, ServerState},
+    answer::{LogEnd, LogStream, LogTail, Look, ProgramConfig, ServerState},
     fault::{Fault, FaultCode},
 };
 use crate::model::{Identity, Process, ProcessState, ProgramName, Snapshot};
@@ -27,6 +27,8 @@ const FAULT_WITHIN_BYTES: usize = 200;
 
 /// How each struct of an answer ends (`dump_struct` of Python's xmlrpc.client).
 const STRUCT_END: &[u8] = b"</struct>";
+/// The shortest window of a log that is worth asking for: the end of a line.
+const SHORTEST_WINDOW: u32 = 16;
 
 /// One call, for [`write_multicall`].
 #[derive(Debug, Clone)]
@@ -69,6 +71,36 @@ pub fn log_call(bytes: u32) -> Call {
         method: "supervisor.readLog",
         params: vec![Value::Integer(bytes.saturating_neg()), Value::Integer(0)],
     }
+}
+
+/// The method that gives a window of a program's log, by its place.
+pub fn log_method(stream: LogStream) -> &'static str {
+    match stream {
+        LogStream::Stdout => "supervisor.readProcessStdoutLog",
+        LogStream::Stderr => "supervisor.readProcessStderrLog",
+    }
+}
+
+/// The call for the last bytes of a program's log, as [`log_call`] is for the main log. It has no limit of
+/// 2 GiB as `tailProcess*Log` has, whose answer holds the log's size.
+pub fn log_window_call(program: &ProgramName, stream: LogStream, bytes: u32) -> Call {
+    let Call { method: _, params } = log_call(bytes);
+    Call {
+        method: log_method(stream),
+        params: [vec![name_param(program)], params].concat(),
+    }
+}
+
+/// Windows to try where one of `bytes` cannot be read, the longest first. A window that cuts a character is
+/// readable when it is up to three bytes shorter; one with other text than UTF-8 in it, where it
+/// begins behind that, which halves find.
+pub fn shorter_windows(bytes: u32) -> Vec<u32> {
+    let halves = std::iter::successors(Some(bytes), |bytes| Some(bytes / 2));
+    halves
+        .take_while(|bytes| *bytes >= SHORTEST_WINDOW)
+        .flat_map(|bytes| (0..4).map(move |less| bytes - less))
+        .skip(1)
+        .collect()
 }
 
 /// A call's XML.
@@ -233,24 +265,35 @@ pub fn read_state(body: String) -> Result<ServerState, AnswerError> {
     Ok(ServerState::from_code(members.int("statecode")?))
 }
 
-/// The answer to `tailProcessStdoutLog` and `tailProcessStderrLog`.
-pub fn read_log_tail(body: String) -> Result<LogTail, AnswerError> {
-    match <[Value; 3]>::try_from(read_array(body)?) {
-        Ok(
-            [
-                Value::String(text),
-                Value::Integer(size),
-                Value::Boolean(overflow),
-            ],
-        ) => Ok(LogTail {
+/// The answers to as many calls for windows at a log's end as there are `windows`: the first that is
+/// none of supervisord's faults, or the last fault. A log that is not there is an empty one.
+pub fn read_log_windows(
+    body: String,
+    windows: &[u32],
+) -> Result<Result<LogTail, Fault>, AnswerError> {
+    let results = read_array(body)?;
+    let mut last = None;
+    for (value, asked) in results.into_iter().zip(windows) {
+        let text = match result(value) {
+            Ok(value) => text(value, "a log")?,
+            Err(AnswerError::Fault(fault)) if fault.code == FaultCode::NoFile => String::new(),
+            Err(AnswerError::Fault(fault)) => {
+                last = Some(fault);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        // XML makes one byte of a carriage return and a newline.
+        let newlines = text.bytes().filter(|byte| *byte == b'\n').count();
+        let bytes_at_most = text.len().saturating_add(newlines);
+        let is_whole = u32::try_from(bytes_at_most).is_ok_and(|bytes| bytes < *asked);
+        return Ok(Ok(LogTail {
             text,
-            size: u64::try_from(size).unwrap_or_default(),
-            overflow,
-        }),
-        Ok(_) | Err(_) => Err(AnswerError::shape(
-            "a log's tail should be [text, size, overflow] and is not",
-        )),
+            is_cut: !is_whole,
+        }));
     }
+    last.map(Err)
+        .ok_or_else(|| AnswerError::shape("a multicall has no results"))
 }
 
 /// The answer to `getAllConfigInfo`.

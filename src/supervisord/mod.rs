@@ -156,11 +156,18 @@ impl Client {
         self.text("supervisor.getAPIVersion").await
     }
 
-    /// The last `bytes` of a program's log, from 1 to [`LOG_TAIL_BYTES_MAX`]. With `redirect_stderr`
-    /// everything is in stdout's.
+    /// The end of a program's log: the last `bytes` of it, from 1 to [`LOG_TAIL_BYTES_MAX`], or as many
+    /// of them as supervisord can give. With `redirect_stderr` everything is in stdout's.
     ///
-    /// supervisord answers HTTP 500 where the log is not UTF-8 or `bytes` cuts a character, and for a log
-    /// over 2 GiB.
+    /// supervisord gives out UTF-8 alone (`as_string` in rpcinterface.py), so none of a window that begins
+    /// within a character or has anything else in it. Shorter windows are asked for then, in one call, and
+    /// the longest that can be read counts. All of it goes by `system.multicall`, where each window has a
+    /// fault of its own: outside of it such a window is HTTP 500, and a traceback in supervisord's log.
+    ///
+    /// `GET /logtail/NAME/stderr` would give bytes as they are, and must not be used: it leaves a file open
+    /// in supervisord until Python's collector comes by, which after a `reload` closes a number that is
+    /// somebody else's by then, as [`main_log`] tells. Measured on 4.2.5 and 4.3.0: twenty fetches, each
+    /// closed after its first bytes, left twenty descriptors more, until some hundred calls later.
     pub async fn log_tail(
         &self,
         program: &ProgramName,
@@ -169,18 +176,36 @@ impl Client {
     ) -> Result<LogTail, CallError> {
         // A length of 0 means the whole log, which blocks supervisord for minutes.
         let bytes = bytes.clamp(1, LOG_TAIL_BYTES_MAX);
-        let call = Call {
-            method: match stream {
-                LogStream::Stdout => "supervisor.tailProcessStdoutLog",
-                LogStream::Stderr => "supervisor.tailProcessStderrLog",
-            },
-            params: vec![
-                codec::name_param(program),
-                Value::Integer(0),
-                Value::Integer(i32::try_from(bytes).unwrap_or(i32::MAX)),
-            ],
-        };
-        self.call(call, codec::read_log_tail).await
+        match self.log_windows(program, stream, &[bytes]).await? {
+            Ok(tail) => Ok(tail),
+            Err(fault) if fault.code == FaultCode::Failed => {
+                let windows = codec::shorter_windows(bytes);
+                let tail = self.log_windows(program, stream, &windows).await?;
+                tail.map_err(|fault| self.refusal(stream, fault))
+            }
+            Err(fault) => Err(self.refusal(stream, fault)),
+        }
+    }
+
+    /// The first of some windows at a log's end that supervisord can give, or why there is none.
+    async fn log_windows(
+        &self,
+        program: &ProgramName,
+        stream: LogStream,
+        windows: &[u32],
+    ) -> Result<Result<LogTail, Fault>, CallError> {
+        let calls = windows
+            .iter()
+            .map(|bytes| codec::log_window_call(program, stream, *bytes));
+        let body = codec::write_multicall(calls.collect());
+        let method = codec::log_method(stream);
+        self.ask(method, body, |body| codec::read_log_windows(body, windows))
+            .await
+    }
+
+    fn refusal(&self, stream: LogStream, fault: Fault) -> CallError {
+        let problem = AnswerError::Fault(fault);
+        CallError::from_answer(self.url(), codec::log_method(stream), problem)
     }
 
     /// The programs as the configuration file had them when it was last read.

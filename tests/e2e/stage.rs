@@ -6,6 +6,7 @@
 )]
 
 use std::{
+    fmt::Write as _,
     fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpListener,
@@ -37,6 +38,8 @@ pub(crate) struct Script<'a> {
     pub(crate) release: Release,
     /// Its programs.
     pub(crate) programs: &'a str,
+    /// Its port, and the name and password that it asks for there; it is watched by that way then.
+    pub(crate) inet: Option<(u16, &'static str, &'static str)>,
     /// More lines of its `[supervisord]`.
     pub(crate) settings: &'static str,
     /// More lines of `[[supervisord]]`.
@@ -58,6 +61,7 @@ impl Default for Script<'_> {
         Self {
             release: Release::V430,
             programs: "",
+            inet: None,
             settings: "",
             supervisord: "",
             alert: "",
@@ -83,6 +87,7 @@ impl Stage {
         let sections = format!("{}{}", script.programs, on_demand(FENCE, "exit 1 0", &[]));
         let [clock, own_clock] = script.clocks.map(Option::<&Clock>::cloned);
         let options = Options {
+            inet: script.inet,
             settings: script.settings,
             clock,
             ..Options::default()
@@ -250,9 +255,18 @@ pub(crate) fn config(supervisord: &Supervisord, dingtalk: &DingTalk, script: Scr
             script.dingtalk
         ),
     );
+    let mut watched = watched(supervisord, "main");
+    if let Some((port, user, password)) = script.inet {
+        let address = format!("http://127.0.0.1:{port}");
+        watched = watched.replace(&supervisord.url(), &address);
+        write!(
+            watched,
+            "username = \"{user}\"\npassword = \"{password}\"\n"
+        )
+        .expect("a string");
+    }
     format!(
-        "{}{}\n{}\n{dingtalk}\n{}",
-        watched(supervisord, "main"),
+        "{watched}{}\n{}\n{dingtalk}\n{}",
         script.supervisord,
         alert(script.alert),
         script.more

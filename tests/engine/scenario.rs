@@ -111,13 +111,14 @@ impl Scenario {
             ["start", "takes", call, answer] => {
                 self.rig.start_takes = (millis(call), millis(answer));
             }
-            ["feeds", feeds @ ..] => {
-                let delay = |feed| feeds.contains(&feed).then_some(1);
+            ["feeds", given @ ..] => {
+                let delay = |feed| given.contains(&feed).then_some(1);
                 let delays = ["pidfd", "listener"].map(delay);
-                let log_is_mute = feeds.contains(&"mute_log");
-                let log = log_is_mute || feeds.contains(&"log");
+                let log_is_mute = given.contains(&"mute_log");
+                let log = log_is_mute || given.contains(&"log");
                 let mut feeds = Feeds::new(log, delays, (2, 3), 1);
                 feeds.log_is_mute = log_is_mute;
+                feeds.kills_for_memory = given.contains(&"oom");
                 self.rig.feeds = Some(feeds);
             }
             _ => panic!("no such declaration: {words:?}"),

@@ -132,7 +132,8 @@ fn about(incident: &Incident) -> String {
     if let Some(uptime) = incident.uptime_seconds {
         write!(line, " after {uptime} s").unwrap();
     }
-    line + &exit(incident.exit)
+    let kill = incident.oom_kill.map_or("", |_| ", killed for memory");
+    line + &exit(incident.exit) + kill
 }
 
 fn state(incident: &Incident) -> String {

@@ -9,7 +9,7 @@ use std::{
 
 use supervigil::{
     kernel::{BootTime, Limits, Report, Target, Targets, WhyNot, watch},
-    model::{Exit, PidNews, ProgramName},
+    model::{Exit, OomKill, PidNews, ProgramName},
 };
 use tempfile::TempDir;
 use tokio::{
@@ -115,12 +115,20 @@ impl Rig {
         });
     }
 
-    /// The next report.
+    /// The next report. Another test's program may be killed for memory at any time, which is counted
+    /// for the whole host.
     pub(crate) fn next(&mut self) -> Report {
-        self.runtime
-            .block_on(async { timeout(PATIENCE, self.reports.recv()).await })
-            .unwrap_or_else(|_| panic!("no report for {PATIENCE:?}"))
-            .unwrap()
+        loop {
+            let next = self
+                .runtime
+                .block_on(async { timeout(PATIENCE, self.reports.recv()).await })
+                .unwrap_or_else(|_| panic!("no report for {PATIENCE:?}"))
+                .unwrap();
+            let is_elsewhere = |news| matches!(news, PidNews::OomKill(OomKill::Host));
+            if !matches!(next, Report::Pid { news, .. } if is_elsewhere(news)) {
+                return next;
+            }
+        }
     }
 
     /// Fails unless the next report is this one.

@@ -55,6 +55,7 @@ pub(crate) fn notice(name: &str, reason: NoticeReason, serial: usize, time: Time
         exit: Some(Exit::Code(3)),
         spawn_error: String::new(),
         attempts: 0,
+        oom_kill: None,
         restarts: None,
         next: Next::Nothing,
         log_tail: Vec::new(),

@@ -261,6 +261,7 @@ fn fatal() -> Incident {
         exit: Some(Exit::Code(3)),
         spawn_error: "Exited too quickly (process log may have details)".to_owned(),
         attempts: 2,
+        oom_kill: None,
         restarts: None,
         next: Next::Attempt {
             number: 3,
@@ -289,6 +290,7 @@ fn unreachable() -> Incident {
         exit: None,
         spawn_error: "supervisord at http://10.0.0.7:9001 refused the connection".to_owned(),
         attempts: 0,
+        oom_kill: None,
         restarts: None,
         next: Next::Nothing,
         log_tail: Vec::new(),

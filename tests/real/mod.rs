@@ -120,6 +120,10 @@ impl Supervisord {
         fs::write(self.folder.path().join(name), bytes).unwrap();
     }
 
+    pub(crate) fn main_log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+
     pub(crate) fn has_file(&self, name: &str) -> bool {
         self.folder.path().join(name).exists()
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use supervigil::{
-    model::{Exit, Incident, Record, Saved, ServerName, Transition},
+    model::{Exit, Incident, OomKill, Record, Saved, ServerName, Transition},
     store::{Settings, Store},
 };
 use tempfile::tempdir;
@@ -35,11 +35,17 @@ async fn every_kind_of_record_comes_back() {
         exit: None,
         ..incident("01B", 5)
     };
+    let killed_for_memory = Incident {
+        exit: Some(Exit::Code(137)),
+        oom_kill: Some(OomKill::Group),
+        ..incident("01C", 6)
+    };
     store
         .commit(vec![
             Record::Transition(by_signal.clone()),
             Record::Transition(by_unknown_signal.clone()),
             Record::Incident(unreachable.clone()),
+            Record::Incident(killed_for_memory.clone()),
             Record::Incident(incident("01A", 1)),
             Record::Server(server("other", 3)),
             Record::Server(server("main", 1)),
@@ -65,7 +71,7 @@ async fn every_kind_of_record_comes_back() {
         Saved {
             servers: vec![server("main", 1), server("other", 3)],
             programs: vec![program("es_node_a", 2), program("es_node_b", 1)],
-            incidents: vec![incident("01A", 1), unreachable],
+            incidents: vec![incident("01A", 1), unreachable, killed_for_memory],
             transitions: vec![by_signal, by_unknown_signal],
             queued: vec![
                 ("hook".to_owned(), notice("01M", 6)),

@@ -124,6 +124,7 @@ pub(crate) fn incident(id: &str, opened: i64) -> Incident {
         exit: Some(Exit::UnknownSignal),
         spawn_error: "Exited too quickly (process log may have details)".to_owned(),
         attempts: 2,
+        oom_kill: None,
         restarts: None,
         next: Next::Attempt {
             number: 3,

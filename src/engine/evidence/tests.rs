@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::*;
 use crate::{
     engine::account::Told,
-    model::{Exit, ProcessState, ProgramEvent, ProgramName},
+    model::{Exit, OomKill, PidNews, ProcessState, ProgramEvent, ProgramName},
 };
 
 const ABOUT: Circumstances = Circumstances {
@@ -36,6 +36,39 @@ fn look(state: ProcessState, pid: u32, start: i64, stop: i64) -> Process {
         spawn_error: String::new(),
         stdout_log: String::new(),
         stderr_log: String::new(),
+    }
+}
+
+/// The kernel tells first that it killed for memory, and then of the death.
+#[test]
+fn a_kill_for_memory_is_part_of_an_end_by_sigkill_alone() {
+    let running = look(ProcessState::Running, 7, 100, 0);
+    let exited = look(ProcessState::Exited, 0, 100, 110);
+    let sigkill = Exit::Signal {
+        number: 9,
+        core_dumped: false,
+    };
+    for (exit, kill) in [
+        (sigkill, Some(OomKill::Group)),
+        (Exit::Code(137), Some(OomKill::Group)),
+        (Exit::Code(9), None),
+    ] {
+        let mut account = Account::default();
+        let group = PidNews::OomKill(OomKill::Group);
+        for news in [
+            PidNews::Watched,
+            group,
+            PidNews::Dead,
+            PidNews::Ended(Some(exit)),
+        ] {
+            account.note(7, news, at(900));
+        }
+        let finding = weigh(&running, &exited, &mut account, ABOUT, overdue());
+        let Finding::Steps { steps, .. } = finding else {
+            panic!("the look shows the end: {finding:?}");
+        };
+        let ends: Vec<_> = steps.iter().filter(|step| step.died).collect();
+        assert_eq!((ends[0].exit, ends[0].oom_kill), (Some(exit), kill));
     }
 }
 

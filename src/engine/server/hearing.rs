@@ -136,7 +136,7 @@ impl Server {
         };
         program.account.note(pid, news, context.now);
         match news {
-            PidNews::Watched => {}
+            PidNews::Watched | PidNews::OomKill(_) => {}
             PidNews::Dead => program.looks.hinted(context.now),
             // Where the look that shows the death is there already, this is what it waits for.
             PidNews::Ended(_) if program.held.is_some() => self.reconsider(name, context),

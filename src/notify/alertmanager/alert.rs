@@ -129,7 +129,9 @@ fn annotations(incident: &Incident, brevity: u8, voice: &Voice) -> BTreeMap<&'st
         0 => String::new(),
         attempts => attempts.to_string(),
     };
-    let exit = incident.exit.map(|exit| voice.ending(exit));
+    let exit = incident
+        .exit
+        .map(|exit| voice.ending(exit, incident.oom_kill));
     let is_log_shown = brevity == 0 && incident.is_open();
     let log = is_log_shown.then(|| log(&incident.log_tail));
     let said = [

@@ -76,7 +76,7 @@ fn an_open_incident_is_an_alert_that_is_in_force_for_four_intervals() {
     assert!(!description.contains("nothing is wrong"), "{description}");
     assert_eq!(
         annotations["exit"],
-        "exit code 137 (128 + SIGKILL: perhaps the OOM killer)"
+        "exit code 137 (128 + SIGKILL: kill -9, or perhaps the OOM killer)"
     );
     assert_eq!(
         annotations["spawn_error"],

@@ -34,7 +34,7 @@ pub(in crate::notify) fn judge(status: u16, body: &[u8]) -> Answer {
 /// a TLS server, is no Alertmanager that was understood.
 fn judge_refusal(status: u16, body: &[u8]) -> Answer {
     let said = String::from_utf8_lossy(body);
-    let said = redact::line(&said, MESSAGE_MAX, &[]);
+    let said = redact::line(&said, MESSAGE_MAX);
     if serde_json::from_slice::<serde_json::Value>(body).is_ok() {
         let detail = format!(
             "it refused an alert (HTTP {status}: {said}), which is a mistake in supervigil: please report it"

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::words::{Clock, CodeMeaning, Ending, Label, SignalMeaning, Words, largest_units};
 use crate::model::{
-    ChannelTrouble, Heartbeat, Incident, Kind, Next, Outcome, ProcessState, Restarts,
+    ChannelTrouble, Heartbeat, Incident, Kind, Next, OomKill, Outcome, ProcessState, Restarts,
 };
 
 /// The words of English.
@@ -139,7 +139,11 @@ impl Words for En {
                 core_dumped,
             } => {
                 let core = if *core_dumped { ", core dumped" } else { "" };
-                format!("killed by {name}{}{core}", signal_meaning(*meaning))
+                let words = match signal_meaning(*meaning) {
+                    "" => String::new(),
+                    words => format!(" ({words})"),
+                };
+                format!("killed by {name}{words}{core}")
             }
         }
     }
@@ -147,7 +151,7 @@ impl Words for En {
     fn next(&self, incident: &Incident, clock: &Clock<'_>) -> Option<String> {
         let program = incident.program.as_ref().map(ToString::to_string);
         let start = program.map_or_else(String::new, |name| {
-            format!("; start it with: supervisorctl start {name}")
+            format!(" start it with: supervisorctl start {name}")
         });
         Some(match &incident.next {
             Next::Nothing => return nothing(incident, &start),
@@ -163,19 +167,17 @@ impl Words for En {
                 attempts,
                 at: Some(at),
             } => format!(
-                "all {attempts} attempts of supervigil failed; it tries once more at {}{start}",
+                "all {attempts} attempts of supervigil failed; it tries once more at {};{start}",
                 clock.brief(*at)
             ),
             Next::Probe { attempts, at: None } => {
-                format!("all {attempts} attempts of supervigil failed; it makes no more{start}")
+                format!("all {attempts} attempts of supervigil failed; it makes no more;{start}")
             }
             Next::NeedsHuman { why, at } => {
                 let again = at.map_or_else(String::new, |at| {
-                    format!("; supervigil tries all the same at {}", clock.brief(at))
+                    format!("; supervigil tries once more at {}", clock.brief(at))
                 });
-                format!(
-                    "needs a human: {why}; no start can help before that is mended{again}{start}"
-                )
+                format!("needs a human: {why}{again}; mend it, then{start}")
             }
             Next::HostGuard {
                 fatal,
@@ -271,7 +273,7 @@ impl Words for En {
 fn nothing(incident: &Incident, start: &str) -> Option<String> {
     match (incident.kind, incident.to) {
         (Kind::Fatal, _) | (Kind::UnexpectedExit, Some(ProcessState::Exited)) => {
-            Some(format!("supervigil does not start it by itself{start}"))
+            Some(format!("supervigil does not start it by itself;{start}"))
         }
         (Kind::UnexpectedExit, _) => None,
         (Kind::CrashLoop | Kind::Backoff, _) => {
@@ -293,26 +295,31 @@ fn code_meaning(meaning: &CodeMeaning) -> String {
         CodeMeaning::Usage => " (often wrong arguments)".to_owned(),
         CodeMeaning::NotExecutable => " (the command cannot be executed)".to_owned(),
         CodeMeaning::NotFound => " (command not found)".to_owned(),
-        CodeMeaning::Signal(name, SignalMeaning::Kill) => {
-            format!(" (128 + {name}: perhaps the OOM killer)")
-        }
-        CodeMeaning::Signal(
-            name,
-            SignalMeaning::Memory
-            | SignalMeaning::Abort
-            | SignalMeaning::Asked
-            | SignalMeaning::Other,
-        ) => format!(" (128 + {name})"),
+        CodeMeaning::Signal(name, meaning) => match signal_meaning(*meaning) {
+            "" => format!(" (128 + {name})"),
+            words => format!(" (128 + {name}: {words})"),
+        },
         CodeMeaning::Own => String::new(),
     }
 }
 
 fn signal_meaning(meaning: SignalMeaning) -> &'static str {
     match meaning {
-        SignalMeaning::Kill => " (137: kill -9, or perhaps the OOM killer)",
-        SignalMeaning::Memory => " (a bad memory access)",
-        SignalMeaning::Abort => " (it aborted itself)",
-        SignalMeaning::Asked => " (somebody asked it to end)",
+        SignalMeaning::Kill(None) => "kill -9, or perhaps the OOM killer",
+        SignalMeaning::Kill(Some(OomKill::Group)) => {
+            "probably out of memory: the OOM killer was at work in its cgroup at that time"
+        }
+        SignalMeaning::Kill(Some(OomKill::Host)) => {
+            "probably out of memory: the OOM killer was at work on this host at that time"
+        }
+        SignalMeaning::Memory => "a bad memory access",
+        SignalMeaning::Instruction => "an illegal instruction",
+        SignalMeaning::Arithmetic => "an arithmetic error, such as a division by zero",
+        SignalMeaning::Abort => "it aborted itself",
+        SignalMeaning::Asked => "somebody asked it to end",
+        SignalMeaning::Pipe => "it wrote to a pipe or connection that was closed",
+        SignalMeaning::Limit => "a limit of the system was exceeded",
+        SignalMeaning::Forbidden => "a sandbox forbids what it did",
         SignalMeaning::Other => "",
     }
 }

@@ -15,7 +15,7 @@ mod words;
 mod writer;
 mod zh;
 
-use crate::model::{Exit, Notice};
+use crate::model::{Exit, Notice, OomKill};
 
 use super::{place::Place, settings::Language};
 pub(super) use lines::Line;
@@ -56,8 +56,8 @@ impl Voice {
     }
 
     /// How a process ended.
-    pub(super) fn ending(&self, exit: Exit) -> String {
-        self.words().ending(&Ending::of(Some(exit)))
+    pub(super) fn ending(&self, exit: Exit, oom_kill: Option<OomKill>) -> String {
+        self.words().ending(&Ending::of(Some(exit), oom_kill))
     }
 }
 

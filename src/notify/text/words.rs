@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::model::{ChannelTrouble, Exit, Heartbeat, Incident, Kind, Outcome, Restarts};
+use crate::model::{ChannelTrouble, Exit, Heartbeat, Incident, Kind, OomKill, Outcome, Restarts};
 
 /// The words of one language. Every table is exhaustive: what the model can say, each language can.
 pub(super) trait Words {
@@ -124,28 +124,38 @@ pub(super) enum CodeMeaning {
     Own,
 }
 
-/// What a signal usually means.
+/// What a signal usually means (signal(7)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SignalMeaning {
-    /// SIGKILL: somebody's `kill -9`, or the kernel short of memory.
-    Kill,
+    /// SIGKILL: somebody's `kill -9`, or the kernel short of memory, whose counters may say so.
+    Kill(Option<OomKill>),
     /// SIGSEGV, SIGBUS.
     Memory,
+    /// SIGILL.
+    Instruction,
+    /// SIGFPE.
+    Arithmetic,
     /// SIGABRT: the program gave up by itself.
     Abort,
     /// SIGTERM, SIGINT, SIGHUP, SIGQUIT: somebody asked it to end.
     Asked,
+    /// SIGPIPE: it wrote to where nobody reads any more.
+    Pipe,
+    /// SIGXCPU, SIGXFSZ: a limit of the system's.
+    Limit,
+    /// SIGSYS: a sandbox forbids what it did.
+    Forbidden,
     /// Nothing in particular.
     Other,
 }
 
 impl Ending {
-    /// Classifies an exit.
-    pub(super) fn of(exit: Option<Exit>) -> Self {
+    /// Classifies an exit. `oom_kill` is what the kernel's counters say of the time.
+    pub(super) fn of(exit: Option<Exit>, oom_kill: Option<OomKill>) -> Self {
         match exit {
             None => Self::Unknown,
             Some(Exit::UnknownSignal) => Self::UnknownSignal,
-            Some(Exit::Code(code)) => Self::Code(code, CodeMeaning::of(code)),
+            Some(Exit::Code(code)) => Self::Code(code, CodeMeaning::of(code, oom_kill)),
             Some(
                 exit @ Exit::Signal {
                     number,
@@ -155,7 +165,7 @@ impl Ending {
                 name: exit
                     .signal_name()
                     .map_or_else(|| format!("SIG{number}"), ToOwned::to_owned),
-                meaning: SignalMeaning::of(number),
+                meaning: SignalMeaning::of(number, oom_kill),
                 core_dumped,
             },
         }
@@ -163,7 +173,7 @@ impl Ending {
 }
 
 impl CodeMeaning {
-    fn of(code: i32) -> Self {
+    fn of(code: i32, oom_kill: Option<OomKill>) -> Self {
         match code {
             0 => Self::Success,
             1 => Self::General,
@@ -177,7 +187,7 @@ impl CodeMeaning {
                     core_dumped: false,
                 };
                 signal.signal_name().map_or(Self::Own, |name| {
-                    Self::Signal(name, SignalMeaning::of(number))
+                    Self::Signal(name, SignalMeaning::of(number, oom_kill))
                 })
             }
         }
@@ -185,12 +195,17 @@ impl CodeMeaning {
 }
 
 impl SignalMeaning {
-    fn of(number: i32) -> Self {
+    fn of(number: i32, oom_kill: Option<OomKill>) -> Self {
         match number {
-            9 => Self::Kill,
-            7 | 11 => Self::Memory,
-            6 => Self::Abort,
             1 | 2 | 3 | 15 => Self::Asked,
+            4 => Self::Instruction,
+            6 => Self::Abort,
+            7 | 11 => Self::Memory,
+            8 => Self::Arithmetic,
+            9 => Self::Kill(oom_kill),
+            13 => Self::Pipe,
+            24 | 25 => Self::Limit,
+            31 => Self::Forbidden,
             _ => Self::Other,
         }
     }
@@ -238,5 +253,43 @@ pub(super) fn largest_units(duration: Duration) -> [u64; 4] {
         [0, 0, ..] => units,
         [0, hours, minutes, _] => [0, hours, minutes, 0],
         [days, hours, ..] => [days, hours, 0, 0],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notify::{Language, fixtures::voice};
+
+    /// The end by a signal; SIGABRT leaves a core dump.
+    fn killed(number: i32) -> Exit {
+        Exit::Signal {
+            number,
+            core_dumped: number == 6,
+        }
+    }
+
+    #[test]
+    fn every_exit_has_words() {
+        for language in [Language::Zh, Language::En] {
+            let words = voice(language).words();
+            let mut lines = Vec::new();
+            for exit in [0, 1, 2, 3, 126, 127, 134, 137, 139, 143, -1]
+                .map(|code| Some(Exit::Code(code)))
+                .into_iter()
+                .chain(
+                    [1, 4, 6, 8, 9, 11, 13, 15, 24, 30, 31, 64].map(|number| Some(killed(number))),
+                )
+                .chain([Some(Exit::UnknownSignal), None])
+            {
+                lines.push(words.ending(&Ending::of(exit, None)));
+            }
+            for kill in [OomKill::Group, OomKill::Host] {
+                for exit in [Exit::Code(137), killed(9), killed(11)] {
+                    lines.push(words.ending(&Ending::of(Some(exit), Some(kill))));
+                }
+            }
+            insta::assert_snapshot!(format!("exits_{language:?}"), lines.join("\n"));
+        }
     }
 }

@@ -241,7 +241,7 @@ impl<'a> Writer<'a> {
         let incident = item.incident;
         let mut parts = vec![self.clock(item).brief(incident.opened_at)];
         match incident.exit {
-            Some(exit) => parts.push(self.words.ending(&Ending::of(Some(exit)))),
+            Some(_) => parts.push(self.words.ending(&end_of(incident))),
             None if !incident.spawn_error.is_empty() => parts.push(incident.spawn_error.clone()),
             None => {}
         }
@@ -254,7 +254,7 @@ impl<'a> Writer<'a> {
         let clock = self.clock(item);
         let mut parts = vec![self.words.kind(incident.kind).to_owned()];
         if item.first_told && incident.exit.is_some() {
-            parts.push(self.words.ending(&Ending::of(incident.exit)));
+            parts.push(self.words.ending(&end_of(incident)));
         }
         let closed_at = incident.closed_at.unwrap_or(item.told_at);
         parts.push(format!(
@@ -278,7 +278,7 @@ impl<'a> Writer<'a> {
         };
         // Where the exit is unknown, supervisord's reason says more than that.
         let says_anything = incident.exit.is_some() || incident.spawn_error.is_empty();
-        (ended && says_anything).then(|| self.words.ending(&Ending::of(incident.exit)))
+        (ended && says_anything).then(|| self.words.ending(&end_of(incident)))
     }
 
     fn field(&self, label: Label, value: &str) -> Block {
@@ -304,6 +304,10 @@ impl<'a> Writer<'a> {
     fn location(&self, incident: &Incident) -> String {
         format!("{} · {}", self.host(), within(incident))
     }
+}
+
+fn end_of(incident: &Incident) -> Ending {
+    Ending::of(incident.exit, incident.oom_kill)
 }
 
 /// The supervisord and the program.

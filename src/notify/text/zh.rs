@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::words::{Clock, CodeMeaning, Ending, Label, SignalMeaning, Words, largest_units};
 use crate::model::{
-    ChannelTrouble, Heartbeat, Incident, Kind, Next, Outcome, ProcessState, Restarts,
+    ChannelTrouble, Heartbeat, Incident, Kind, Next, OomKill, Outcome, ProcessState, Restarts,
 };
 
 /// The words of Chinese.
@@ -107,7 +107,7 @@ impl Words for Zh {
         let parts: Vec<String> = [
             (days, "天"),
             (hours, "小时"),
-            (minutes, "分"),
+            (minutes, "分钟"),
             (seconds, "秒"),
         ]
         .into_iter()
@@ -141,7 +141,11 @@ impl Words for Zh {
                 } else {
                     ""
                 };
-                format!("被信号 {name} 终止{}{core}", signal_meaning(*meaning))
+                let words = match signal_meaning(*meaning) {
+                    "" => String::new(),
+                    words => format!("（{words}）"),
+                };
+                format!("被信号 {name} 终止{words}{core}")
             }
         }
     }
@@ -149,7 +153,7 @@ impl Words for Zh {
     fn next(&self, incident: &Incident, clock: &Clock<'_>) -> Option<String> {
         let program = incident.program.as_ref().map(ToString::to_string);
         let start = program.map_or_else(String::new, |name| {
-            format!("；手动启动：supervisorctl start {name}")
+            format!("手动启动：supervisorctl start {name}")
         });
         Some(match &incident.next {
             Next::Nothing => return nothing(incident, &start),
@@ -165,17 +169,17 @@ impl Words for Zh {
                 attempts,
                 at: Some(at),
             } => format!(
-                "supervigil 试过 {attempts} 次都没有启动成功，将在 {} 再试一次{start}",
+                "supervigil 试过 {attempts} 次都没有启动成功，将在 {} 再试一次；{start}",
                 clock.brief(*at)
             ),
             Next::Probe { attempts, at: None } => {
-                format!("supervigil 试过 {attempts} 次都没有启动成功，不再尝试{start}")
+                format!("supervigil 试过 {attempts} 次都没有启动成功，不再尝试；{start}")
             }
             Next::NeedsHuman { why, at } => {
                 let again = at.map_or_else(String::new, |at| {
                     format!("；supervigil 到 {} 还会再试一次", clock.brief(at))
                 });
-                format!("需要人工处理：{why}，修好之前启动没有用{again}{start}")
+                format!("需要人工处理：{why}{again}；修好后{start}")
             }
             Next::HostGuard {
                 fatal,
@@ -261,7 +265,7 @@ impl Words for Zh {
 fn nothing(incident: &Incident, start: &str) -> Option<String> {
     match (incident.kind, incident.to) {
         (Kind::Fatal, _) | (Kind::UnexpectedExit, Some(ProcessState::Exited)) => {
-            Some(format!("supervigil 不会自动启动它{start}"))
+            Some(format!("supervigil 不会自动启动它；{start}"))
         }
         (Kind::UnexpectedExit, _) => None,
         (Kind::CrashLoop | Kind::Backoff, _) => {
@@ -281,26 +285,31 @@ fn code_meaning(meaning: &CodeMeaning) -> String {
         CodeMeaning::Usage => "（常见于参数或用法错误）".to_owned(),
         CodeMeaning::NotExecutable => "（命令存在但不能执行）".to_owned(),
         CodeMeaning::NotFound => "（找不到命令）".to_owned(),
-        CodeMeaning::Signal(name, SignalMeaning::Kill) => {
-            format!("（即 128 + {name}，可能是内存不足被 OOM killer 杀死）")
-        }
-        CodeMeaning::Signal(
-            name,
-            SignalMeaning::Memory
-            | SignalMeaning::Abort
-            | SignalMeaning::Asked
-            | SignalMeaning::Other,
-        ) => format!("（即 128 + {name}）"),
+        CodeMeaning::Signal(name, meaning) => match signal_meaning(*meaning) {
+            "" => format!("（即 128 + {name}）"),
+            words => format!("（即 128 + {name}：{words}）"),
+        },
         CodeMeaning::Own => String::new(),
     }
 }
 
 fn signal_meaning(meaning: SignalMeaning) -> &'static str {
     match meaning {
-        SignalMeaning::Kill => "（137，kill -9，或内存不足被 OOM killer 杀死）",
-        SignalMeaning::Memory => "（非法内存访问）",
-        SignalMeaning::Abort => "（程序自己中止）",
-        SignalMeaning::Asked => "（有人或别的程序要求它结束）",
+        SignalMeaning::Kill(None) => "kill -9，也可能是内存不足被 OOM killer 杀死",
+        SignalMeaning::Kill(Some(OomKill::Group)) => {
+            "很可能是内存不足：当时 OOM killer 在它的 cgroup 里杀了进程"
+        }
+        SignalMeaning::Kill(Some(OomKill::Host)) => {
+            "很可能是内存不足：当时 OOM killer 在这台主机上杀了进程"
+        }
+        SignalMeaning::Memory => "非法内存访问",
+        SignalMeaning::Instruction => "非法指令",
+        SignalMeaning::Arithmetic => "算术错误，例如除以零",
+        SignalMeaning::Abort => "程序自己中止",
+        SignalMeaning::Asked => "有人或别的程序要求它结束",
+        SignalMeaning::Pipe => "向已关闭的管道或连接写数据",
+        SignalMeaning::Limit => "超出系统资源限制",
+        SignalMeaning::Forbidden => "调用了被沙箱禁止的系统调用",
         SignalMeaning::Other => "",
     }
 }

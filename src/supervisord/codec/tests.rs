@@ -7,7 +7,6 @@ const SNAPSHOT: &str = include_str!("../../../tests/answers/snapshot.xml");
 const PROCESSES: &str = include_str!("../../../tests/answers/processes.xml");
 const CONFIG: &str = include_str!("../../../tests/answers/config.xml");
 const FAULT: &str = include_str!("../../../tests/answers/fault.xml");
-const TAIL: &str = include_str!("../../../tests/answers/tail.xml");
 
 fn snapshot(body: &str) -> Result<Snapshot, AnswerError> {
     read_poll(body.to_owned(), None).map(|(snapshot, _)| snapshot)
@@ -132,22 +131,45 @@ fn a_start_is_done_only_when_supervisord_says_true() {
     assert!(read_done(answer("<string>true</string>")).is_err());
 }
 
-#[test]
-fn the_tail_of_a_coloured_log_is_read_with_its_escapes() {
-    assert_eq!(
-        read_log_tail(TAIL.to_owned()),
-        Ok(LogTail {
-            text: "a\u{1b}[31mred\u{1b}[0m <b>&".into(),
-            size: 18,
-            overflow: false,
-        })
-    );
+/// As rpcinterface.py and xmlrpc.py answer for windows of which one cuts a character.
+const UNREADABLE: &str = "<value><struct><member><name>faultCode</name><value><int>30</int></value></member>\
+    <member><name>faultString</name><value><string>FAILED: &lt;class 'AttributeError'&gt;</string></value>\
+    </member></struct></value>";
+
+fn windows(results: &[&str], asked: &[u32]) -> Result<Result<LogTail, Fault>, AnswerError> {
+    let results = results.concat();
+    let body = answer(&format!("<array><data>{results}</data></array>"));
+    read_log_windows(body, asked)
 }
 
 #[test]
-fn a_tail_does_not_show_in_debug() {
-    let tail = read_log_tail(TAIL.to_owned()).unwrap();
+fn the_tail_of_a_coloured_log_is_read_with_its_escapes() {
+    let text = "<value><string>a\u{1b}[31mred\u{1b}[0m &lt;b&gt;&amp;</string></value>";
+    let tail = windows(&[text], &[18]).unwrap().unwrap();
+    assert_eq!(tail.text, "a\u{1b}[31mred\u{1b}[0m <b>&");
+    assert!(tail.is_cut);
+    assert!(!windows(&[text], &[19]).unwrap().unwrap().is_cut);
     assert!(!format!("{tail:?}").contains("red"));
+    let lines = "<value><string>a\r\nb\r\n</string></value>";
+    assert!(windows(&[lines], &[6]).unwrap().unwrap().is_cut);
+}
+
+#[test]
+fn the_longest_window_that_can_be_read_counts() {
+    let text = "<value><string>中文</string></value>";
+    let tail = windows(&[UNREADABLE, text, text], &[8, 7, 6]).unwrap();
+    assert_eq!(tail.unwrap().text, "中文");
+    let fault = windows(&[UNREADABLE, UNREADABLE], &[8, 7]).unwrap();
+    assert_eq!(fault.unwrap_err().code, FaultCode::Failed);
+    let missing = UNREADABLE.replace("30", "20");
+    let tail = windows(&[&missing], &[8]).unwrap().unwrap();
+    assert_eq!((tail.text.as_str(), tail.is_cut), ("", false));
+}
+
+#[test]
+fn shorter_windows_step_over_a_character_and_then_over_halves() {
+    assert_eq!(shorter_windows(40), [39, 38, 37, 20, 19, 18, 17]);
+    assert!(shorter_windows(1).is_empty());
 }
 
 #[test]

@@ -8,7 +8,9 @@ use jiff::{
 };
 use supervigil::{
     engine::{Input, LogReading, Looked},
-    model::{Feed, LogLine, LogNews, PidNews, ProgramEvent, ProgramKey, ProgramName, Telling},
+    model::{
+        Feed, LogLine, LogNews, OomKill, PidNews, ProgramEvent, ProgramKey, ProgramName, Telling,
+    },
 };
 
 use super::{Pending, Rig, server};
@@ -21,6 +23,8 @@ pub(crate) struct Feeds {
     pub(crate) log: Option<Log>,
     /// Whether nothing is ever written to it.
     pub(crate) log_is_mute: bool,
+    /// Whether the OOM killer is at work at each death.
+    pub(crate) kills_for_memory: bool,
     /// The longest delays; none: there is no such feed.
     pub(crate) pidfd: Option<u64>,
     pub(crate) listener: Option<u64>,
@@ -56,6 +60,7 @@ impl Feeds {
         Self {
             log: log.then(Log::default),
             log_is_mute: false,
+            kills_for_memory: false,
             pidfd,
             listener,
             looks,
@@ -193,7 +198,10 @@ impl Rig {
                 };
                 let dead = at + feeds.rng.u64(0..=most);
                 let ended = dead + feeds.rng.u64(0..=most);
-                for (at, news) in [(dead, PidNews::Dead), (ended, PidNews::Ended(Some(exit)))] {
+                let kill = PidNews::OomKill(OomKill::Group);
+                let kill = feeds.kills_for_memory.then_some((dead, kill));
+                let death = [(dead, PidNews::Dead), (ended, PidNews::Ended(Some(exit)))];
+                for (at, news) in kill.into_iter().chain(death) {
                     let key = ProgramKey::new(&server(), &name);
                     let input = Input::PidNews { key, pid, news };
                     self.pending.push((at, Pending::Input(input)));
