@@ -87,9 +87,13 @@ impl<'a> Course<'a> {
     }
 
     /// Whether a process had been up for long enough is decided when it is reaped, up to a second after
-    /// its end: one that was not told to be RUNNING may be EXITED all the same.
+    /// its end: one that was not told to be RUNNING may be EXITED all the same. So was one that supervisord
+    /// tried to start again within the second, in vain: after a failure to start it waits for longer.
     fn correct_last_end(&mut self) {
-        let is_exited = self.later.pid == 0 && self.later.state == ProcessState::Exited;
+        let later = self.later;
+        let was_tried_at_once = !lived(later) && later.start == later.stop;
+        let is_exited =
+            later.pid == 0 && (later.state == ProcessState::Exited || was_tried_at_once);
         if let Some(last) = self.steps.last_mut()
             && is_exited
             && last.died
