@@ -12,7 +12,7 @@ use super::{event::Event, watching::Surroundings};
 use crate::{
     engine,
     kernel::{self, Limits, Report, Targets, WhyNot},
-    model::{Batch, Feed, ProgramKey, ServerName, Told},
+    model::{Batch, Feed, PidNews, ProgramKey, ServerName, Told},
     supervisord::Settings,
 };
 
@@ -140,6 +140,16 @@ async fn pass_on(mut reports: mpsc::Receiver<Report>, voice: Voice) {
             } => {
                 warn!(%server, "not all of its programs' processes can be watched, as too many files are open: raise the limit of open files (LimitNOFILE= under systemd, ulimit -n) above the number of programs");
                 voice.changed(Feed::Pidfd, false).await;
+            }
+            // It died before it could be watched, and nothing more will be known of that.
+            Report::Refused {
+                pid,
+                program,
+                why: WhyNot::Gone,
+            } => {
+                let key = ProgramKey::new(server, &program);
+                let news = PidNews::Ended(None);
+                voice.say(engine::Input::PidNews { key, pid, news }).await;
             }
             Report::Refused { pid, program, why } => {
                 let program = ProgramKey::new(server, &program);

@@ -230,7 +230,12 @@ impl Feed {
             held.read_counters(now);
         }
         if was_full && !self.is_full {
-            self.say(Report::Up).await?;
+            // Processes that went away by themselves prove no room.
+            let has_room = has_new || targets.pids.keys().any(|pid| held.holds(*pid));
+            if has_room {
+                self.say(Report::Up).await?;
+            }
+            self.is_full = !has_room;
         }
         Ok(())
     }

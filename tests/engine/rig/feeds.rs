@@ -34,6 +34,8 @@ pub(crate) struct Feeds {
     /// A stream keeps its order: when the last of it arrives.
     last: BTreeMap<Feed, u64>,
     watched: BTreeSet<u32>,
+    /// Every pid that was ever watched, or found to be gone.
+    known: BTreeSet<u32>,
 }
 
 /// The main log, and how far it was read; none before the first reading.
@@ -67,6 +69,7 @@ impl Feeds {
             rng: fastrand::Rng::with_seed(seed),
             last: BTreeMap::new(),
             watched: BTreeSet::new(),
+            known: BTreeSet::new(),
         }
     }
 
@@ -84,6 +87,7 @@ impl Rig {
     pub(super) fn open_feeds(&mut self) {
         if let Some(feeds) = &mut self.feeds {
             feeds.watched.clear();
+            feeds.known.clear();
             feeds.last.clear();
             if let Some(log) = &mut feeds.log {
                 log.read = None;
@@ -233,9 +237,14 @@ impl Rig {
         let now = self.sim.now;
         for (pid, target) in targets.pids {
             let mut alive = self.sim.programs.iter().map(|program| program.pid);
-            if alive.any(|alive| alive == pid) && feeds.watched.insert(pid) {
+            let news = if alive.any(|alive| alive == pid) {
+                feeds.watched.insert(pid);
+                PidNews::Watched
+            } else {
+                PidNews::Ended(None)
+            };
+            if feeds.known.insert(pid) {
                 let key = ProgramKey::new(&server(), &target.program);
-                let news = PidNews::Watched;
                 let input = Input::PidNews { key, pid, news };
                 self.pending.push((now, Pending::Input(input)));
             }
