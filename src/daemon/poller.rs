@@ -23,7 +23,7 @@ const STRETCHED_MAX: Duration = Duration::from_secs(60);
 /// back within seconds, and one that is too busy to answer in time is left alone for a moment.
 const FAILED_AGAIN: Duration = Duration::from_secs(1);
 /// What a poll costs supervisord, by the time that it takes: it clears up after its answer.
-const CLEARING_UP: f64 = 1.15;
+const CLEARING_UP: f64 = 1.2;
 /// Polls whose middle one tells what a poll costs: one or two slow ones say more about a busy host.
 const RECENT_POLLS: usize = 5;
 /// The rest before a poll that was asked for out of turn, in times of what the last one took: rare as
@@ -202,9 +202,9 @@ mod tests {
     fn the_interval_stretches_to_keep_max_load_and_no_further_than_a_minute() {
         let cases = [
             (10, 5_000),
-            (85, 5_000),
-            (100, 5_750),
-            (500, 28_750),
+            (83, 5_000),
+            (100, 6_000),
+            (500, 30_000),
             (1_200, 60_000),
             (4_000, 60_000),
         ];
