@@ -17,6 +17,7 @@
 //! | 2 | [`metrics`] | Prometheus |
 //! | 2 | [`http`] | the page, the API, the probes |
 //! | 1 | [`engine`] | pure: snapshots -> transitions -> incidents, notices and starts |
+//! | 1 | [`fault`] | the steps at which tests have it die |
 //! | 0 | [`model`] | pure: the words that all of them share |
 //!
 //! Data flows one way: poll, or hint and look -> snapshot -> transition -> incident -> notice or start
@@ -27,6 +28,7 @@ pub mod clock;
 pub mod config;
 pub mod daemon;
 pub mod engine;
+mod fault;
 pub mod http;
 pub mod kernel;
 pub mod logging;

@@ -13,6 +13,7 @@ use tracing::{error, info};
 use super::{DISK_PATIENCE, errand, event::Event, say, tail, turn::Turn, with_causes};
 use crate::{
     engine::{self, Effect, StartOutcome},
+    fault::Step,
     model::{Moment, Record},
     notify::{self, Answer, Redaction, Verdict},
     store::CommitError,
@@ -68,6 +69,7 @@ impl Turn {
             say::record(record, &self.history, &self.parts.metrics);
             self.history.take(record);
         }
+        Step::BeforeCommit.pass();
         let committed = self.parts.store.commit(records);
         self.wait_for_disk(committed).await;
     }
@@ -179,7 +181,12 @@ impl Turn {
             let clock = self.parts.clock;
             let (receiver, uuid) = (channel.clone(), delivery.uuid.clone());
             self.send_out(
-                async move { channels.send(&receiver, &delivery, clock.now()).await },
+                async move {
+                    Step::BeforeSend.pass();
+                    let answer = channels.send(&receiver, &delivery, clock.now()).await;
+                    Step::AfterAnswer.pass();
+                    answer
+                },
                 Answer::new(
                     Verdict::ConnectionLost,
                     "sending broke off by a mistake in supervigil: please report it",

@@ -7,7 +7,10 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use serde::Serialize;
 
 use super::backlog::Backlog;
-use crate::model::{Hold, Incident, Notice, ProgramKey, Record, Transition};
+use crate::{
+    fault::Step,
+    model::{Hold, Incident, Notice, ProgramKey, Record, Transition},
+};
 
 /// Transitions that are kept at most, whatever the retention: about 15 MB, or one a minute for a month.
 const TRANSITIONS_MAX: i64 = 50_000;
@@ -28,7 +31,10 @@ pub(super) fn commit(connection: &mut Connection, backlog: &Backlog) -> rusqlite
     for record in backlog.records() {
         apply(&transaction, record)?;
     }
-    transaction.commit()
+    Step::InTransaction.pass();
+    transaction.commit()?;
+    Step::AfterCommit.pass();
+    Ok(())
 }
 
 /// Removes some of the transitions and closed incidents that are older than `retention`, or too many;

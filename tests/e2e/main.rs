@@ -33,6 +33,7 @@ mod signals;
 mod silence;
 mod sockets;
 mod stage;
+mod steps;
 mod tail;
 mod text;
 mod watch;

@@ -41,20 +41,37 @@ impl Supervigil {
 
     /// As [`Self::start`], by a clock of its own.
     pub(crate) fn start_by(clock: Option<Clock>, config: &str) -> Self {
+        let mut started = Self::start_with(clock, config, None);
+        started.wait_until_it_answers();
+        started
+    }
+
+    /// One that kills itself at a step: `after_commit:3`, the third time that it comes there. It is not
+    /// waited for.
+    pub(crate) fn start_to_die_at(step: &str, config: &str) -> Self {
+        Self::start_with(None, config, Some(step))
+    }
+
+    fn start_with(clock: Option<Clock>, config: &str, dies_at: Option<&str>) -> Self {
         let folder = TempDir::with_prefix_in("sg", "/tmp").expect("a folder in /tmp");
         let port = free_port();
         let leash = Leash::new();
         write_config(&folder, port, config);
-        let child = spawn(&folder, clock.as_ref(), &leash);
-        let mut started = Self {
+        let child = spawn(&folder, clock.as_ref(), &leash, dies_at);
+        Self {
             port,
             clock,
             child,
             leash,
             folder,
-        };
-        started.wait_until_it_answers();
-        started
+        }
+    }
+
+    /// Starts it again where it has ended, and says how it ended.
+    pub(crate) fn revive(&mut self) -> Option<ExitStatus> {
+        let ended = self.child.try_wait().expect("supervigil can be reaped")?;
+        self.child = spawn(&self.folder, self.clock.as_ref(), &self.leash, None);
+        Some(ended)
     }
 
     /// Its configuration file.
@@ -176,7 +193,7 @@ impl Supervigil {
 
     /// Starts it again, after it ended, with the same state, configuration and port.
     pub(crate) fn start_again(&mut self) {
-        self.child = spawn(&self.folder, self.clock.as_ref(), &self.leash);
+        self.child = spawn(&self.folder, self.clock.as_ref(), &self.leash, None);
         self.wait_until_it_answers();
     }
 
@@ -227,7 +244,7 @@ pub(crate) fn free_port() -> u16 {
         .expect("a free port")
 }
 
-fn spawn(folder: &TempDir, clock: Option<&Clock>, leash: &Leash) -> Child {
+fn spawn(folder: &TempDir, clock: Option<&Clock>, leash: &Leash, dies_at: Option<&str>) -> Child {
     let log = fs::File::options()
         .create(true)
         .append(true)
@@ -243,6 +260,9 @@ fn spawn(folder: &TempDir, clock: Option<&Clock>, leash: &Leash) -> Child {
         .stderr(log);
     if let Some(clock) = clock {
         clock.rule(&mut command);
+    }
+    if let Some(step) = dies_at {
+        command.env("SUPERVIGIL_DIES_AT", step);
     }
     leash.on(&mut command).spawn().expect("supervigil starts")
 }
