@@ -143,6 +143,26 @@ fn the_other_channels_are_told_of_one_that_needs_mending() {
 }
 
 #[test]
+fn the_other_channels_are_told_of_one_that_is_to_be_quiet() {
+    insta::assert_snapshot!(play(
+        "
+        +0s channels ops,night
+        +0s opened A
+        +1s answer taken night
+        +0s answer throttled ops
+        +60s answer taken night
+        +0s restart
+        +600s answer quota ops
+        +3600s answer dead ops
+        +60s answer taken night
+        +600s answer throttled ops
+        +600s answer taken ops
+        +60s answer taken night
+        "
+    ));
+}
+
+#[test]
 fn a_channel_that_is_mended_before_it_was_told_is_one_line() {
     insta::assert_snapshot!(play(
         "

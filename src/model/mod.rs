@@ -21,7 +21,7 @@ pub use hint::{Feed, LogLine, LogNews, PidNews, ProgramEvent, Telling};
 pub use incident::{Incident, IncidentId, IncidentView, Kind, Next, Outcome, Restarts, Severity};
 pub use moment::Moment;
 pub use name::{ProgramKey, ProgramName, ServerName};
-pub use notice::{ChannelTrouble, Heartbeat, Notice, NoticeId, NoticeReason};
+pub use notice::{ChannelTrouble, Heartbeat, Notice, NoticeId, NoticeReason, Trouble};
 pub use order::{Action, AuditEntry, Hold, OpenWindow, Silence, SilenceId};
 pub use published::{
     ChannelView, ConfigView, Counters, Exits, ProcessView, Published, RetryView, ServerView,

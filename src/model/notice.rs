@@ -127,11 +127,27 @@ pub struct Heartbeat {
     pub starts: u64,
 }
 
-/// A channel that takes no message before somebody mends it, or that takes messages again.
+/// What is the matter with a channel, as far as the other channels were told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trouble {
+    /// Nothing: it takes messages.
+    #[default]
+    None,
+    /// Its receiver wants to hear nothing for some time.
+    Frozen,
+    /// It takes no message before somebody mends it.
+    Broken,
+}
+
+/// A channel that takes no messages, or that takes them again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChannelTrouble {
     /// The channel's name.
     pub name: String,
     /// What its receiver answered and what to do, in one sentence; none once it takes messages again.
     pub why: Option<String>,
+    /// Until when its receiver wants to hear nothing; none where somebody has to mend it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AuditEntry, Counters, Hold, Identity, Incident, Notice, NoticeId, Process, ProgramKey,
-    ServerName, Silence, SilenceId, Transition,
+    ServerName, Silence, SilenceId, Transition, Trouble,
 };
 
 /// One change to what the store keeps. A batch of them is committed whole or not at all.
@@ -124,9 +124,9 @@ pub struct ChannelRecord {
     pub frozen_until: Option<Timestamp>,
     /// When the receiver last took a message.
     pub last_success_at: Option<Timestamp>,
-    /// Whether somebody has to mend it and the other channels were told so.
+    /// What the other channels were told of it.
     #[serde(default)]
-    pub broken: bool,
+    pub trouble: Trouble,
 }
 
 /// One message to one channel, rendered once: its bytes stay the same for as long as an earlier

@@ -235,11 +235,11 @@ impl Player {
                     )
                 });
                 let line = format!(
-                    "record {}: {}, frozen {}{}",
+                    "record {}: {}, frozen {}, {:?}",
                     record.channel,
                     delivery.unwrap_or_else(|| "nothing on its way".to_owned()),
                     record.frozen_until.is_some(),
-                    if record.broken { ", broken" } else { "" }
+                    record.trouble
                 );
                 self.records.insert(record.channel.clone(), record);
                 line

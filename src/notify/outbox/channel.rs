@@ -20,7 +20,7 @@ use super::{
 use crate::{
     model::{
         ChannelRecord, ChannelView, Delivery, Incident, Moment, Notice, NoticeId, NoticeReason,
-        Record, Severity,
+        Record, Severity, Trouble,
     },
     notify::{
         compose::{self, Limits, Stamp},
@@ -56,8 +56,8 @@ pub(super) struct Channel {
     pub(super) signed_again: bool,
     pub(super) standing: Standing,
     pub(super) last_success_at: Option<Timestamp>,
-    /// Whether somebody has to mend it, which the other channels were told.
-    pub(super) broken: bool,
+    /// What the other channels were told of it.
+    pub(super) trouble: Trouble,
     /// Whether notices waited that the delivery on its way had no room for.
     pub(super) has_rest: bool,
     /// Notices dropped since the last message that told of it, and since when.
@@ -79,7 +79,7 @@ impl Channel {
             signed_again: false,
             standing: Standing::Works,
             last_success_at: None,
-            broken: false,
+            trouble: Trouble::None,
             has_rest: false,
             untold: None,
             telling: 0,
@@ -213,7 +213,7 @@ impl Channel {
             sent_at: self.pace.sent_at(),
             frozen_until: self.pace.frozen_until(),
             last_success_at: self.last_success_at,
-            broken: self.broken,
+            trouble: self.trouble,
         }))
     }
 

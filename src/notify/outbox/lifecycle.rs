@@ -26,7 +26,7 @@ impl Channel {
         }
         self.pace = Pace::restore(&record.sent_at, record.frozen_until, now);
         self.last_success_at = record.last_success_at;
-        self.broken = record.broken;
+        self.trouble = record.trouble;
         if let Some(delivery) = record.delivery.clone() {
             let at = delivery.retry_at.map_or(now, |at| {
                 now.after(at.duration_since(now.wall).try_into().unwrap_or_default())

@@ -15,7 +15,8 @@
 //!
 //! Where the receiver asks for a longer wait than these delays, it gets it, up to 10 min.
 //!
-//! At the first `misconfigured` or `dead` the other channels are told, and again when it is mended.
+//! The other channels are told of a channel that is quiet or needs mending, and that it takes messages
+//! again (`trouble.rs`).
 //!
 //! "Rendered anew" holds only where no earlier attempt of the same bytes may have arrived; else a
 //! refusal of this attempt says nothing of that one, and the bytes stay. A refusal for what is in the
@@ -79,7 +80,9 @@ impl Channel {
                 return None;
             }
         };
-        let news = self.news(&answer);
+        let trouble = self.trouble_after(answer.verdict);
+        let told = std::mem::replace(&mut self.trouble, trouble);
+        let detail = answer.detail.clone();
         if self.is_round(&delivery) {
             self.round_answered(answer, now, effects);
         } else if answer.verdict == Verdict::Taken {
@@ -87,34 +90,7 @@ impl Channel {
         } else {
             self.failed(answer, delivery, rng, now, effects);
         }
-        news
-    }
-
-    /// Notes whether the channel needs somebody to mend it; what changed of that.
-    fn news(&mut self, answer: &Answer) -> Option<ChannelTrouble> {
-        let broken = match answer.verdict {
-            Verdict::Taken => false,
-            Verdict::Dead | Verdict::Misconfigured => true,
-            Verdict::Clock => self.signed_again,
-            Verdict::TimedOut
-            | Verdict::ConnectionLost
-            | Verdict::ServerError
-            | Verdict::Busy
-            | Verdict::Unreadable
-            | Verdict::Unreachable
-            | Verdict::Throttled
-            | Verdict::Quota
-            | Verdict::Blocked
-            | Verdict::TooLong
-            | Verdict::Content
-            | Verdict::Rejected
-            | Verdict::Refused => return None,
-        };
-        let was_broken = std::mem::replace(&mut self.broken, broken);
-        (broken != was_broken).then(|| ChannelTrouble {
-            name: self.name().to_owned(),
-            why: broken.then(|| answer.detail.clone()),
-        })
+        self.news(told, detail)
     }
 
     fn taken(

@@ -224,22 +224,27 @@ impl Words for En {
         "Notices were not delivered"
     }
 
-    fn channel(&self, trouble: &ChannelTrouble) -> String {
+    fn channel(&self, trouble: &ChannelTrouble, until: Option<&str>) -> String {
         let name = &trouble.name;
-        match &trouble.why {
-            Some(why) => format!(
+        match (&trouble.why, until) {
+            (Some(why), Some(until)) => format!(
+                "⚠ The channel {name} is sent nothing until {until}: {why}. What waits for it goes out \
+                 as one message then."
+            ),
+            (Some(why), None) => format!(
                 "⚠ The channel {name} takes no messages until somebody mends it: {why}. Its messages \
                  are kept for a day."
             ),
-            None => format!("✅ The channel {name} takes messages again."),
+            (None, _) => format!("✅ The channel {name} takes messages again."),
         }
     }
 
     fn channel_title(&self, trouble: &ChannelTrouble) -> String {
         let name = &trouble.name;
-        match &trouble.why {
-            Some(_) => format!("Channel {name} takes no messages"),
-            None => format!("Channel {name} takes messages again"),
+        match (&trouble.why, trouble.until) {
+            (Some(_), Some(_)) => format!("Channel {name} is to be quiet"),
+            (Some(_), None) => format!("Channel {name} takes no messages"),
+            (None, _) => format!("Channel {name} takes messages again"),
         }
     }
 

@@ -13,6 +13,7 @@ fn another_channel_is_told_of_in_its_last_state() {
         channel: Some(ChannelTrouble {
             name: name.to_owned(),
             why: why.map(ToOwned::to_owned),
+            until: (name == "day").then(|| "2026-11-22T01:10:00Z".parse().unwrap()),
         }),
         heartbeat: None,
         ..notice(NoticeReason::Opened, time, Vec::new())
@@ -20,6 +21,7 @@ fn another_channel_is_told_of_in_its_last_state() {
     let notices = [
         told("ops", Some("DingTalk refused the message"), 0),
         told("night", Some("the webhook answered HTTP 410"), 1),
+        told("day", Some("DingTalk refused the message"), 1),
         told("ops", None, 2),
     ];
     for language in [Language::En, Language::Zh] {

@@ -48,8 +48,8 @@ pub(super) trait Words {
     fn dropped(&self, count: usize) -> String;
     /// The title of a message about nothing but dropped notices.
     fn dropped_title(&self) -> &'static str;
-    /// Another channel needs somebody to mend it, or is mended.
-    fn channel(&self, trouble: &ChannelTrouble) -> String;
+    /// Another channel needs somebody to mend it, or is to be quiet until a time, or takes messages.
+    fn channel(&self, trouble: &ChannelTrouble, until: Option<&str>) -> String;
     /// The title of a message about nothing but that.
     fn channel_title(&self, trouble: &ChannelTrouble) -> String;
     /// That supervigil watches, and what it saw since a time.

@@ -82,14 +82,12 @@ impl<'a> Writer<'a> {
             items => self.several(items, subject),
         };
         for channel in self.others.channels {
-            blocks.push(Block::Paragraph(self.words.channel(channel)));
+            let until = channel.until.map(|until| self.clock(until).full(until));
+            let told = self.words.channel(channel, until.as_deref());
+            blocks.push(Block::Paragraph(told));
         }
         if let Some(heartbeat) = self.others.heartbeat {
-            let clock = Clock {
-                zone: &self.place.zone,
-                told_at: heartbeat.since,
-            };
-            let since = clock.full(heartbeat.since);
+            let since = self.clock(heartbeat.since).full(heartbeat.since);
             blocks.push(Block::Paragraph(self.words.heartbeat(heartbeat, &since)));
         }
         if subject.dropped > 0 {
@@ -160,7 +158,7 @@ impl<'a> Writer<'a> {
         } else {
             Label::Time
         };
-        let clock = self.clock(item);
+        let clock = self.clock(item.told_at);
         blocks.push(self.field(when, &clock.full(incident.opened_at)));
         if let Some(change) = change(incident) {
             blocks.push(self.field(Label::Change, &change));
@@ -239,7 +237,7 @@ impl<'a> Writer<'a> {
             return self.course(item);
         }
         let incident = item.incident;
-        let mut parts = vec![self.clock(item).brief(incident.opened_at)];
+        let mut parts = vec![self.clock(item.told_at).brief(incident.opened_at)];
         match incident.exit {
             Some(_) => parts.push(self.words.ending(&end_of(incident))),
             None if !incident.spawn_error.is_empty() => parts.push(incident.spawn_error.clone()),
@@ -251,7 +249,7 @@ impl<'a> Writer<'a> {
     /// What a closed incident was, and for how long.
     fn course(&self, item: &Item<'_>) -> String {
         let incident = item.incident;
-        let clock = self.clock(item);
+        let clock = self.clock(item.told_at);
         let mut parts = vec![self.words.kind(incident.kind).to_owned()];
         if item.first_told && incident.exit.is_some() {
             parts.push(self.words.ending(&end_of(incident)));
@@ -285,10 +283,10 @@ impl<'a> Writer<'a> {
         Block::Field(self.words.label(label).to_owned(), value.to_owned())
     }
 
-    fn clock(&self, item: &Item<'_>) -> Clock<'_> {
+    fn clock(&self, told_at: Timestamp) -> Clock<'_> {
         Clock {
             zone: &self.place.zone,
-            told_at: item.told_at,
+            told_at,
         }
     }
 

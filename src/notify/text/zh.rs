@@ -217,21 +217,25 @@ impl Words for Zh {
         "有通知没能送达"
     }
 
-    fn channel(&self, trouble: &ChannelTrouble) -> String {
+    fn channel(&self, trouble: &ChannelTrouble, until: Option<&str>) -> String {
         let name = &trouble.name;
-        match &trouble.why {
-            Some(why) => {
+        match (&trouble.why, until) {
+            (Some(why), Some(until)) => format!(
+                "⚠ 通道 {name} 在 {until} 之前暂停发送：{why}。这期间的通知到时合并成一条补发。"
+            ),
+            (Some(why), None) => {
                 format!("⚠ 通道 {name} 收不到消息，需要人工处理：{why}。发往它的通知保留一天。")
             }
-            None => format!("✅ 通道 {name} 恢复接收消息。"),
+            (None, _) => format!("✅ 通道 {name} 恢复接收消息。"),
         }
     }
 
     fn channel_title(&self, trouble: &ChannelTrouble) -> String {
         let name = &trouble.name;
-        match &trouble.why {
-            Some(_) => format!("通道 {name} 收不到消息"),
-            None => format!("通道 {name} 恢复接收消息"),
+        match (&trouble.why, trouble.until) {
+            (Some(_), Some(_)) => format!("通道 {name} 暂停发送"),
+            (Some(_), None) => format!("通道 {name} 收不到消息"),
+            (None, _) => format!("通道 {name} 恢复接收消息"),
         }
     }
 
