@@ -201,17 +201,12 @@ fn open(
     let to = crash.map_or(process.state, |crash| crash.to);
     let trouble = crash.or(program.trouble.as_ref());
     let (exit, oom_kill) = last_end(program.exit, trouble);
+    let id = IncidentId(context.ulid());
+    let (server, name) = (key.server.clone(), Some(key.program.clone()));
+    let severity = rule
+        .and_then(|rule| rule.severity)
+        .unwrap_or_else(|| severity(kind));
     let incident = Incident {
-        id: IncidentId(context.ulid()),
-        server: key.server.clone(),
-        program: Some(key.program.clone()),
-        kind,
-        severity: rule
-            .and_then(|rule| rule.severity)
-            .unwrap_or_else(|| severity(kind)),
-        opened_at: context.now.wall,
-        closed_at: None,
-        outcome: None,
         baseline,
         from: trouble.map(|trouble| trouble.from),
         to: stays.then_some(to),
@@ -221,13 +216,9 @@ fn open(
         spawn_error: process.spawn_error.clone(),
         attempts: program.retry.record.attempts,
         restarts: program.cycles.crash_loop(&context.settings.alert),
-        next: Next::Nothing,
-        log_tail: Vec::new(),
         runbook: rule.and_then(|rule| rule.runbook.clone()),
         at_mobiles: rule.map(|rule| rule.at_mobiles.clone()).unwrap_or_default(),
-        told_at: None,
-        reminders: 0,
-        withheld: None,
+        ..Incident::opened(id, server, name, (kind, severity), context.now.wall)
     };
     context.effects.push(Effect::ReadLog {
         key: key.clone(),
@@ -314,31 +305,11 @@ fn finish(
 /// An incident about a supervisord that does not answer.
 pub(super) fn unreachable(server: &ServerName, error: &str, context: &mut Context<'_>) -> Incident {
     let kind = Kind::Unreachable;
+    let id = IncidentId(context.ulid());
+    let rank = (kind, severity(kind));
     let mut incident = Incident {
-        id: IncidentId(context.ulid()),
-        server: server.clone(),
-        program: None,
-        kind,
-        severity: severity(kind),
-        opened_at: context.now.wall,
-        closed_at: None,
-        outcome: None,
-        baseline: false,
-        from: None,
-        to: None,
-        uptime_seconds: None,
-        exit: None,
-        oom_kill: None,
         spawn_error: error.to_owned(),
-        attempts: 0,
-        restarts: None,
-        next: Next::Nothing,
-        log_tail: Vec::new(),
-        runbook: None,
-        at_mobiles: Vec::new(),
-        told_at: None,
-        reminders: 0,
-        withheld: None,
+        ..Incident::opened(id, server.clone(), None, rank, context.now.wall)
     };
     tell_alone(&mut incident, NoticeReason::Opened, context);
     incident

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Exit, NoticeReason, OomKill, ProcessState, ProgramKey, ProgramName, ServerName,
+    Exit, Kind, NoticeReason, OomKill, Outcome, ProcessState, ProgramKey, ProgramName, ServerName,
+    Severity,
     transition::{millis, optional_millis, stored_exit},
 };
 
@@ -18,97 +19,6 @@ pub struct IncidentId(pub String);
 impl fmt::Display for IncidentId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-/// What is wrong. The order is that of escalation: an incident's kind only ever rises.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// It has been failing to start for a long time and supervisord still tries.
-    Backoff,
-    /// It ended unexpectedly and supervisord leaves it down.
-    UnexpectedExit,
-    /// It keeps dying while supervisord keeps starting it.
-    CrashLoop,
-    /// supervisord gave up on it.
-    Fatal,
-    /// It fails and recovers over and over.
-    Flapping,
-    /// The supervisord itself does not answer.
-    Unreachable,
-}
-
-impl Kind {
-    /// Every kind, for label sets.
-    pub const ALL: [Self; 6] = [
-        Self::Backoff,
-        Self::UnexpectedExit,
-        Self::CrashLoop,
-        Self::Fatal,
-        Self::Flapping,
-        Self::Unreachable,
-    ];
-
-    /// The name in JSON, labels and logs.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Backoff => "backoff",
-            Self::UnexpectedExit => "unexpected_exit",
-            Self::CrashLoop => "crash_loop",
-            Self::Fatal => "fatal",
-            Self::Flapping => "flapping",
-            Self::Unreachable => "unreachable",
-        }
-    }
-}
-
-/// How much it matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// Recorded and shown, told to nobody.
-    None,
-    /// Worth a look.
-    Warning,
-    /// Worth waking somebody.
-    Critical,
-}
-
-impl Severity {
-    /// Every severity, for label sets.
-    pub const ALL: [Self; 3] = [Self::None, Self::Warning, Self::Critical];
-
-    /// The name in JSON, labels and the configuration.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Warning => "warning",
-            Self::Critical => "critical",
-        }
-    }
-}
-
-/// How an incident ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// It works again.
-    Recovered,
-    /// Somebody stopped the program.
-    StoppedByOperator,
-    /// The program is not configured any more.
-    Removed,
-}
-
-impl Outcome {
-    /// The name in JSON and logs.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Recovered => "recovered",
-            Self::StoppedByOperator => "stopped_by_operator",
-            Self::Removed => "removed",
-        }
     }
 }
 
@@ -230,6 +140,9 @@ pub struct Incident {
     /// When people were told of it last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told_at: Option<Timestamp>,
+    /// As what they were told of it, before it ended; worse things may be withheld since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_as: Option<(Kind, Severity)>,
     /// How often they were reminded of it since it was opened or became worse.
     #[serde(default)]
     pub reminders: u32,
@@ -240,9 +153,49 @@ pub struct Incident {
 }
 
 impl Incident {
+    /// One that begins, and of which nothing more is known.
+    pub fn opened(
+        id: IncidentId,
+        server: ServerName,
+        program: Option<ProgramName>,
+        (kind, severity): (Kind, Severity),
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            server,
+            program,
+            kind,
+            severity,
+            opened_at: now,
+            closed_at: None,
+            outcome: None,
+            baseline: false,
+            from: None,
+            to: None,
+            uptime_seconds: None,
+            exit: None,
+            oom_kill: None,
+            spawn_error: String::new(),
+            attempts: 0,
+            restarts: None,
+            next: Next::Nothing,
+            log_tail: Vec::new(),
+            runbook: None,
+            at_mobiles: Vec::new(),
+            told_at: None,
+            told_as: None,
+            reminders: 0,
+            withheld: None,
+        }
+    }
+
     /// People are told of it.
     pub fn tell(&mut self, reason: NoticeReason, now: Timestamp) {
         self.told_at = Some(now);
+        if reason != NoticeReason::Closed {
+            self.told_as = Some((self.kind, self.severity));
+        }
         self.withheld = None;
         self.reminders = match reason {
             NoticeReason::Reminder => self.reminders.saturating_add(1),
@@ -260,6 +213,17 @@ impl Incident {
             NoticeReason::Escalated => self.withheld.or(Some(NoticeReason::Escalated)),
             NoticeReason::Reminder | NoticeReason::Closed => self.withheld,
         };
+    }
+
+    /// As people know it.
+    #[must_use]
+    pub fn as_told(&self) -> Self {
+        let (kind, severity) = self.told_as.unwrap_or((self.kind, self.severity));
+        Self {
+            kind,
+            severity,
+            ..self.clone()
+        }
     }
 
     /// Whether people know nothing of it, because of a silence.

@@ -6,6 +6,7 @@
 
 mod hint;
 mod incident;
+mod kind;
 mod moment;
 mod name;
 mod notice;
@@ -18,7 +19,8 @@ mod told;
 mod transition;
 
 pub use hint::{Feed, LogLine, LogNews, PidNews, ProgramEvent, Telling};
-pub use incident::{Incident, IncidentId, IncidentView, Kind, Next, Outcome, Restarts, Severity};
+pub use incident::{Incident, IncidentId, IncidentView, Next, Restarts};
+pub use kind::{Kind, Outcome, Severity};
 pub use moment::Moment;
 pub use name::{ProgramKey, ProgramName, ServerName};
 pub use notice::{ChannelTrouble, Heartbeat, Notice, NoticeId, NoticeReason, Trouble};

@@ -133,6 +133,7 @@ fn incident(now: Moment, number: u8, kind: Kind, severity: Severity) -> Incident
         runbook: None,
         at_mobiles: Vec::new(),
         told_at: None,
+        told_as: None,
         reminders: 0,
         withheld: None,
     }

@@ -62,6 +62,7 @@ pub(crate) fn notice(name: &str, reason: NoticeReason, serial: usize, time: Time
         runbook: None,
         at_mobiles: Vec::new(),
         told_at: None,
+        told_as: None,
         reminders: 0,
         withheld: None,
     };

@@ -272,6 +272,7 @@ fn fatal() -> Incident {
         runbook: Some("https://wiki/es".to_owned()),
         at_mobiles: Vec::new(),
         told_at: None,
+        told_as: None,
         reminders: 0,
         withheld: None,
     }

@@ -135,6 +135,7 @@ pub(crate) fn incident(id: &str, opened: i64) -> Incident {
         runbook: Some("https://wiki/es".to_owned()),
         at_mobiles: vec!["13800000000".to_owned()],
         told_at: None,
+        told_as: None,
         reminders: 0,
         withheld: None,
     }
@@ -190,7 +191,7 @@ pub(crate) fn channel(name: &str, attempts: u32) -> ChannelRecord {
         sent_at: vec![at(-3), at(-2)],
         frozen_until: Some(at(60)),
         last_success_at: None,
-        broken: true,
+        trouble: supervigil::model::Trouble::Broken,
     }
 }
 

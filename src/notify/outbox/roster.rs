@@ -32,7 +32,7 @@ impl Roster {
         let mut roster = Self::default();
         for incident in incidents {
             if incident.told_at.is_some() {
-                roster.put(&incident, now);
+                roster.put(&incident.as_told(), now);
             }
         }
         roster.forget(now);
@@ -220,5 +220,20 @@ mod tests {
         assert_eq!(alerts(&roster), []);
         let roster = Roster::restored(vec![told], moment());
         assert_eq!(alerts(&roster), [(Kind::Backoff, true)]);
+    }
+
+    #[test]
+    fn what_a_silence_withholds_is_not_taken_over_from_an_earlier_run() {
+        let mut incident = backoff();
+        incident.tell(NoticeReason::Opened, moment().wall);
+        incident.kind = Kind::Fatal;
+        incident.withhold(NoticeReason::Escalated);
+        let roster = Roster::restored(vec![incident.clone()], moment());
+        assert_eq!(alerts(&roster), [(Kind::Backoff, true)]);
+
+        incident.closed_at = Some(moment().wall);
+        incident.tell(NoticeReason::Closed, moment().wall);
+        let roster = Roster::restored(vec![incident], moment());
+        assert_eq!(alerts(&roster), [(Kind::Backoff, false)]);
     }
 }

@@ -57,6 +57,7 @@ fn fatal(name: &str) -> Incident {
         runbook: Some("https://wiki/es_(prod)".to_owned()),
         at_mobiles: vec!["13800000000".to_owned()],
         told_at: None,
+        told_as: None,
         reminders: 0,
         withheld: None,
     }
