@@ -35,6 +35,7 @@ lint: ## Formatting, clippy, documentation, licences
 bench: build ## Measure what it weighs, how soon it knows, and what it costs supervisord
 	@tests/setup supervisor-4.3.0 debian
 	python3 tests/bench/latency.py
+	python3 tests/bench/queued.py
 	python3 tests/bench/weight.py
 	python3 tests/bench/detection.py
 	$(CARGO) bench --locked --bench parse --bench metrics --bench redact --bench store

@@ -238,7 +238,7 @@ impl Engine {
         let settings = self.settings.heartbeat.as_ref();
         let heartbeat = self.tally.beat(settings, &self.servers, now)?;
         Some(Effect::Notice(Notice {
-            heartbeat: Some(heartbeat),
+            heartbeat: Some(Box::new(heartbeat)),
             ..Notice::of(
                 NoticeId(self.ulid(now)),
                 NoticeReason::Digest,

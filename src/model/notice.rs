@@ -68,10 +68,10 @@ pub struct Notice {
     pub incidents: Vec<Incident>,
     /// The other channel that it is about, in place of incidents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub channel: Option<ChannelTrouble>,
+    pub channel: Option<Box<ChannelTrouble>>,
     /// That supervigil watches, in place of incidents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub heartbeat: Option<Heartbeat>,
+    pub heartbeat: Option<Box<Heartbeat>>,
 }
 
 impl Notice {
@@ -98,6 +98,16 @@ impl Notice {
         let incidents = self.incidents.iter().map(|incident| incident.severity);
         let others = (!self.is_of_incidents()).then_some(Severity::Critical);
         incidents.chain(others).max().unwrap_or(Severity::None)
+    }
+
+    /// Gives back the room that was set aside for more than came: thousands of notices may wait.
+    #[must_use]
+    pub fn compact(mut self) -> Self {
+        self.incidents.shrink_to_fit();
+        for incident in &mut self.incidents {
+            incident.log_tail.shrink_to_fit();
+        }
+        self
     }
 
     /// Whether it is about incidents, which machines understand, too.

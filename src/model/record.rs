@@ -1,5 +1,7 @@
 //! What is written to disk so that a restart loses nothing.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -161,7 +163,7 @@ pub struct Saved {
     /// The latest transitions, oldest first.
     pub transitions: Vec<Transition>,
     /// Notices that wait, with their channel's name, oldest first.
-    pub queued: Vec<(String, Notice)>,
+    pub queued: Vec<(String, Arc<Notice>)>,
     /// The channels.
     pub channels: Vec<ChannelRecord>,
     /// The silences that were not over, from the oldest.

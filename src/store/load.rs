@@ -1,6 +1,6 @@
 //! What is read back at the start.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use rusqlite::{Connection, Row};
 use serde::de::DeserializeOwned;
@@ -27,6 +27,8 @@ pub(super) fn load(
         path,
         notices: Vec::new(),
     };
+    // What waits for several channels takes its room once.
+    let mut latest: Option<Arc<Notice>> = None;
     let saved = Saved {
         servers: reader.documents("servers", "SELECT document FROM servers ORDER BY server")?,
         programs: reader.documents(
@@ -54,7 +56,12 @@ pub(super) fn load(
         queued: reader.read(
             "notices",
             "SELECT document, channel FROM notices ORDER BY time, id, channel",
-            |row, notice: Notice| Ok((row.get(1)?, notice)),
+            |row, notice: Notice| {
+                let known = latest.take().filter(|known| **known == notice);
+                let notice = known.unwrap_or_else(|| Arc::new(notice.compact()));
+                latest = Some(Arc::clone(&notice));
+                Ok((row.get(1)?, notice))
+            },
         )?,
         channels: reader.documents("channels", "SELECT document FROM channels ORDER BY channel")?,
         silences: reader.documents("silences", "SELECT document FROM silences ORDER BY id")?,
@@ -93,7 +100,7 @@ impl Reader<'_> {
         &mut self,
         what: &'static str,
         sql: &str,
-        finish: impl Fn(&Row<'_>, T) -> rusqlite::Result<U>,
+        mut finish: impl FnMut(&Row<'_>, T) -> rusqlite::Result<U>,
     ) -> rusqlite::Result<Vec<U>> {
         let mut found = Vec::new();
         let mut unreadable = 0;

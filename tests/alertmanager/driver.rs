@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    sync::Arc,
     time::Duration,
 };
 
@@ -139,8 +140,10 @@ impl<W: Wire> Driver<W> {
 
     /// supervigil dies and starts again, with what the store has.
     pub(crate) fn restart(&mut self) {
+        let queued = self.queued.values().cloned();
+        let queued = queued.map(|(channel, notice)| (channel, Arc::new(notice)));
         let saved = Saved {
-            queued: self.queued.values().cloned().collect(),
+            queued: queued.collect(),
             channels: self.records.values().cloned().collect(),
             incidents: self.incidents.values().cloned().collect(),
             ..Saved::default()

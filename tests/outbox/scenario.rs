@@ -1,7 +1,7 @@
 //! Plays a text scenario: each line waits, letting the outbox wake as it wishes, and then something
 //! happens. What the outbox does is written down with its time.
 
-use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
+use std::{collections::BTreeMap, fmt::Write as _, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use supervigil::{
@@ -179,7 +179,8 @@ impl Player {
             self.channels = vec![name.to_owned()];
         }
         let queued = self.queued.iter();
-        let queued = queued.map(|((channel, _), notice)| (channel.clone(), notice.clone()));
+        let queued =
+            queued.map(|((channel, _), notice)| (channel.clone(), Arc::new(notice.clone())));
         self.outbox = Outbox::new(
             &self.settings(),
             place(),

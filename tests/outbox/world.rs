@@ -146,7 +146,7 @@ impl World {
         let queued = self
             .queued
             .iter()
-            .map(|((channel, _), notice)| (channel.clone(), notice.clone()))
+            .map(|((channel, _), notice)| (channel.clone(), std::sync::Arc::new(notice.clone())))
             .collect();
         let saved = Saved {
             queued,

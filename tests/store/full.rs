@@ -100,7 +100,7 @@ async fn goes_on_and_catches_up(
     store.close().await.unwrap();
     let (_store, saved) = open(folder);
     assert!(saved.transitions.iter().map(|t| t.pid).eq(0..1600));
-    assert_eq!(saved.queued, [("ops".to_owned(), notice("01N", 1))]);
+    assert_eq!(saved.queued, [("ops".to_owned(), notice("01N", 1).into())]);
     assert_eq!(saved.programs, [program("es_node_a", 2)]);
     assert_eq!(saved.incidents, [incident("01A", 1)]);
 }

@@ -89,7 +89,10 @@ impl Model {
             programs: self.programs.values().cloned().collect(),
             incidents,
             transitions: self.transitions.clone(),
-            queued,
+            queued: queued
+                .into_iter()
+                .map(|(channel, notice)| (channel, notice.into()))
+                .collect(),
             channels: self.channels.values().cloned().collect(),
             silences: self.silences.values().cloned().collect(),
             holds: self.holds.values().cloned().collect(),

@@ -1,5 +1,7 @@
 //! What was committed comes back, in order and within the limits.
 
+use std::sync::Arc;
+
 use std::time::Duration;
 
 use supervigil::{
@@ -74,8 +76,8 @@ async fn every_kind_of_record_comes_back() {
             incidents: vec![incident("01A", 1), unreachable, killed_for_memory],
             transitions: vec![by_signal, by_unknown_signal],
             queued: vec![
-                ("hook".to_owned(), notice("01M", 6)),
-                ("ops".to_owned(), notice("01N", 7)),
+                ("hook".to_owned(), notice("01M", 6).into()),
+                ("ops".to_owned(), notice("01N", 7).into()),
             ],
             channels: vec![channel("ops", 4)],
             silences: vec![silence("01S", 3), silence("01T", 4)],
@@ -132,13 +134,32 @@ async fn a_later_state_replaces_an_earlier_one() {
             programs: vec![program("es_node_a", 2)],
             incidents: vec![closed("01A", 1, 9)],
             transitions: vec![],
-            queued: vec![("hook".to_owned(), told)],
+            queued: vec![("hook".to_owned(), told.into())],
             channels: vec![channel("ops", 2)],
             silences: vec![silence("01T", 4)],
             holds: vec![hold("es_node_a", Some(9))],
             audit: vec![audit(1), audit(2)],
         }
     );
+}
+
+#[tokio::test]
+async fn what_waits_for_several_channels_takes_its_room_once() {
+    let folder = tempdir().unwrap();
+    let (store, _) = open(folder.path());
+    let (one, other) = (notice("01M", 6), notice("01N", 7));
+    let batch = vec![
+        queued("hook", &one),
+        queued("ops", &one),
+        queued("ops", &other),
+    ];
+    store.commit(batch).await.unwrap();
+    let (_store, saved) = reopen(store, folder.path()).await;
+    let [(_, first), (_, second), (_, third)] = saved.queued.as_slice() else {
+        panic!("{:?}", saved.queued);
+    };
+    assert!(Arc::ptr_eq(first, second));
+    assert_eq!((&**first, &**third), (&one, &other));
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
 //! Which channels there are: over a reload, and over a restart with another configuration.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{Effect, Outbox, channel::Channel};
 use crate::{
@@ -53,7 +56,7 @@ impl Outbox {
 /// is gone and has something waiting: that bears the old name, under which it is written down.
 pub(super) fn under_known_names(
     wanted: &[ChannelSettings],
-    queued: &[(String, Notice)],
+    queued: &[(String, Arc<Notice>)],
     records: &[ChannelRecord],
 ) -> Vec<ChannelSettings> {
     let is_wanted = |name: &str| wanted.iter().any(|channel| channel.name == name);

@@ -7,11 +7,13 @@
 //! | Again | an attempt may have arrived | its time has come: the same bytes -> Sending |
 //! | Anew | an attempt was refused for sure, or more waits | its time has come: rendered anew -> Sending |
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::{
     Effect,
-    pace::{Pace, later},
+    pace::{self, Pace, later},
     queue::{QUEUE_MAX, Queue},
     rounds::Rounds,
     standing::Standing,
@@ -36,10 +38,6 @@ pub(super) enum Phase {
     Again { delivery: Delivery, at: Moment },
     Anew { at: Moment },
 }
-
-/// The part of `max_per_minute` that only escalations may use: whatever fills the minute, that a thing
-/// got worse still goes out.
-const ESCALATIONS_SHARE: u32 = 4;
 
 /// A channel's whole state.
 #[derive(Debug)]
@@ -102,28 +100,34 @@ impl Channel {
     }
 
     /// Queues a notice, where the channel is told such.
-    pub(super) fn offer(&mut self, notice: &Notice, now: Moment, effects: &mut Vec<Effect>) {
+    pub(super) fn offer(&mut self, notice: &Arc<Notice>, now: Moment, effects: &mut Vec<Effect>) {
         if !self.wants(notice) {
             return;
         }
         effects.push(Effect::Record(Record::NoticeQueued {
             channel: self.name().to_owned(),
-            notice: notice.clone(),
+            notice: Notice::clone(notice),
         }));
-        self.queue.push(notice.clone(), now);
+        self.queue.push(Arc::clone(notice), now);
         let carried = self.carried().unwrap_or_default().to_vec();
         if let Some(spared) = self.queue.overflow(&carried) {
             self.dropped(vec![spared], "overflow", now, effects);
         }
     }
 
-    /// Brings what waits and is not rendered yet up to what is known of an incident.
-    pub(super) fn update(&mut self, incident: &Incident, effects: &mut Vec<Effect>) {
+    /// Brings what waits and is not rendered yet up to what is known of an incident. `alike` is what
+    /// other channels have of it by now: what waits for several takes its room once.
+    pub(super) fn update(
+        &mut self,
+        incident: &Incident,
+        alike: &mut Vec<Arc<Notice>>,
+        effects: &mut Vec<Effect>,
+    ) {
         let carried = self.carried().unwrap_or_default().to_vec();
-        for notice in self.queue.update(incident, &carried) {
+        for notice in self.queue.update(incident, &carried, alike) {
             effects.push(Effect::Record(Record::NoticeQueued {
                 channel: self.name().to_owned(),
-                notice,
+                notice: Notice::clone(&notice),
             }));
         }
     }
@@ -296,15 +300,9 @@ impl Channel {
         Some(self.pace.earliest(at, self.allowance()))
     }
 
-    /// Messages in any minute. While an escalation waits there is room for it, and for what has to go
-    /// out before it.
+    /// Messages in any minute.
     pub(super) fn allowance(&self) -> u32 {
-        let most = self.settings.max_per_minute;
-        if self.queue.has_escalation() {
-            most
-        } else {
-            most - most / ESCALATIONS_SHARE
-        }
+        pace::allowance(self.settings.max_per_minute, self.queue.has_escalation())
     }
 
     /// Since when something is to be told.

@@ -1,6 +1,6 @@
 //! How a channel begins, changes and ends: restarts and reloads.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     Effect,
@@ -42,7 +42,7 @@ impl Channel {
     }
 
     /// Takes up a notice that waited in an earlier run.
-    pub(super) fn requeue(&mut self, notice: Notice, now: Moment) {
+    pub(super) fn requeue(&mut self, notice: Arc<Notice>, now: Moment) {
         self.queue.restore(notice, now);
     }
 

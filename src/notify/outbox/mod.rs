@@ -21,7 +21,7 @@ mod standing;
 mod surroundings;
 mod trouble;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use fastrand::Rng;
 
@@ -153,7 +153,7 @@ impl Outbox {
         for (name, notice) in queued {
             match outbox.channel(&name) {
                 Some(channel) => channel.requeue(notice, now),
-                None => gone.entry(name).or_default().push(notice.id),
+                None => gone.entry(name).or_default().push(notice.id.clone()),
             }
         }
         let mut effects = Vec::new();
@@ -188,6 +188,7 @@ impl Outbox {
         let mut effects = self.take_unsaid();
         match input {
             Input::Notice(notice) => {
+                let notice = Arc::new(notice);
                 self.surroundings.roster.tell(&notice, now);
                 for channel in &mut self.channels {
                     channel.offer(&notice, now, &mut effects);
@@ -195,8 +196,9 @@ impl Outbox {
             }
             Input::Incident(incident) => {
                 self.surroundings.roster.update(&incident);
+                let mut alike = Vec::new();
                 for channel in &mut self.channels {
-                    channel.update(&incident, &mut effects);
+                    channel.update(&incident, &mut alike, &mut effects);
                 }
             }
             Input::Answered {
@@ -241,7 +243,7 @@ impl Outbox {
     /// Tells all other channels that one needs mending, or is mended.
     fn tell_others(&mut self, trouble: ChannelTrouble, now: Moment, effects: &mut Vec<Effect>) {
         let name = trouble.name.clone();
-        let notice = Notice {
+        let notice = Arc::new(Notice {
             id: NoticeId(self.surroundings.ulid(now)),
             reason: if trouble.why.is_some() {
                 NoticeReason::Opened
@@ -250,9 +252,9 @@ impl Outbox {
             },
             time: now.wall,
             incidents: Vec::new(),
-            channel: Some(trouble),
+            channel: Some(Box::new(trouble)),
             heartbeat: None,
-        };
+        });
         let others = self.channels.iter_mut();
         for channel in others.filter(|channel| channel.name() != name) {
             channel.offer(&notice, now, effects);

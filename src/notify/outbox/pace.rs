@@ -10,6 +10,10 @@ use crate::model::Moment;
 /// What `max_per_minute` counts in.
 const WINDOW: Duration = Duration::from_secs(60);
 
+/// The part of `max_per_minute` that only escalations may use: whatever fills the minute, that a thing
+/// got worse still goes out.
+const ESCALATIONS_SHARE: u32 = 4;
+
 /// The longest that a record may keep a channel quiet after a restart: the longest freeze there is.
 /// A record from a clock that ran ahead must not silence a channel for years.
 const FREEZE_MAX: Duration = Duration::from_secs(3600);
@@ -107,6 +111,16 @@ impl Pace {
 
     pub(super) fn sent_at(&self) -> Vec<Timestamp> {
         self.sent_at.iter().map(|at| at.wall).collect()
+    }
+}
+
+/// Messages in any minute, of `most`. While an escalation waits there is room for it, and for what has to
+/// go out before it.
+pub(super) fn allowance(most: u32, escalation_waits: bool) -> u32 {
+    if escalation_waits {
+        most
+    } else {
+        most - most / ESCALATIONS_SHARE
     }
 }
 

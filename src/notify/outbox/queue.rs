@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeSet, VecDeque},
+    sync::Arc,
     time::Duration,
 };
 
@@ -24,14 +25,14 @@ pub(super) struct Queue {
 
 #[derive(Debug, Clone)]
 struct Waiting {
-    notice: Notice,
+    notice: Arc<Notice>,
     queued_at: Moment,
     expires_at: Moment,
 }
 
 impl Queue {
     /// Adds a notice that came about now.
-    pub(super) fn push(&mut self, notice: Notice, now: Moment) {
+    pub(super) fn push(&mut self, notice: Arc<Notice>, now: Moment) {
         self.waiting.push_back(Waiting {
             notice,
             queued_at: now,
@@ -41,7 +42,7 @@ impl Queue {
 
     /// Adds a notice of an earlier run. Its age is taken from the wall clock once, and from there on
     /// counts on the clock that does not jump.
-    pub(super) fn restore(&mut self, notice: Notice, now: Moment) {
+    pub(super) fn restore(&mut self, notice: Arc<Notice>, now: Moment) {
         let age = now.wall_since(notice.time);
         let waiting = Waiting {
             queued_at: now.of_wall(notice.time.min(now.wall)),
@@ -52,32 +53,31 @@ impl Queue {
     }
 
     /// Brings the notices about an open incident up to what is known of it at present, but for those
-    /// that `carried` says are on their way; returns the changed ones.
+    /// that `carried` says are on their way; returns the changed ones. `alike` is what other queues have
+    /// of them by now.
     ///
-    /// Only what may come later than the notice itself is taken over: the log's last lines, and what
-    /// is done next. What happened stays as it was told.
-    pub(super) fn update(&mut self, incident: &Incident, carried: &[NoticeId]) -> Vec<Notice> {
+    /// What happened stays as it was told.
+    pub(super) fn update(
+        &mut self,
+        incident: &Incident,
+        carried: &[NoticeId],
+        alike: &mut Vec<Arc<Notice>>,
+    ) -> Vec<Arc<Notice>> {
         let mut changed = Vec::new();
         let waiting = self.waiting.iter_mut().map(|waiting| &mut waiting.notice);
         for notice in waiting.filter(|notice| !carried.contains(&notice.id)) {
-            let known = notice
-                .incidents
-                .iter_mut()
-                .find(|known| known.id == incident.id);
-            let Some(known) = known.filter(|known| known.is_open()) else {
+            let mut known = notice.incidents.iter();
+            let known = known.position(|known| known.id == incident.id && known.is_open());
+            let Some(place) = known else {
                 continue;
             };
-            let before = known.clone();
-            if incident.is_open() {
-                known.restarts = incident.restarts;
-                known.attempts = incident.attempts;
-                known.next.clone_from(&incident.next);
+            let mut better = Notice::clone(notice);
+            if let Some(known) = better.incidents.get_mut(place) {
+                refine(known, incident);
             }
-            if !incident.log_tail.is_empty() {
-                known.log_tail.clone_from(&incident.log_tail);
-            }
-            if *known != before {
-                changed.push(notice.clone());
+            if better != **notice {
+                *notice = shared(better, alike);
+                changed.push(Arc::clone(notice));
             }
         }
         changed
@@ -98,7 +98,8 @@ impl Queue {
         let place = spared(Some(NoticeReason::Reminder))
             .or_else(|| spared(Some(NoticeReason::Closed)))
             .or_else(|| spared(None))?;
-        self.waiting.remove(place).map(|waiting| waiting.notice.id)
+        let waiting = self.waiting.remove(place)?;
+        Some(waiting.notice.id.clone())
     }
 
     /// Takes out what has become too old.
@@ -115,7 +116,7 @@ impl Queue {
     }
 
     /// Takes a notice out.
-    pub(super) fn remove(&mut self, id: &NoticeId) -> Option<Notice> {
+    pub(super) fn remove(&mut self, id: &NoticeId) -> Option<Arc<Notice>> {
         let place = self.waiting.iter().position(|it| it.notice.id == *id)?;
         self.waiting.remove(place).map(|waiting| waiting.notice)
     }
@@ -133,7 +134,7 @@ impl Queue {
     /// worse, in its own order.
     pub(super) fn notices(&self) -> Vec<&Notice> {
         let escalated: BTreeSet<_> = self.escalations().flat_map(incidents).collect();
-        let waiting = self.waiting.iter().map(|waiting| &waiting.notice);
+        let waiting = self.waiting.iter().map(|waiting| &*waiting.notice);
         let (mut first, rest): (Vec<_>, Vec<_>) =
             waiting.partition(|notice| incidents(notice).any(|id| escalated.contains(id)));
         first.extend(rest);
@@ -146,7 +147,7 @@ impl Queue {
     }
 
     fn escalations(&self) -> impl Iterator<Item = &Notice> {
-        let waiting = self.waiting.iter().map(|waiting| &waiting.notice);
+        let waiting = self.waiting.iter().map(|waiting| &*waiting.notice);
         waiting.filter(|notice| notice.reason == NoticeReason::Escalated)
     }
 
@@ -179,11 +180,56 @@ impl Queue {
     pub(super) fn drain(&mut self) -> Vec<NoticeId> {
         self.waiting
             .drain(..)
-            .map(|waiting| waiting.notice.id)
+            .map(|waiting| waiting.notice.id.clone())
             .collect()
+    }
+}
+
+/// The one of `alike` that is the same, or else this one, which is among them from here on.
+fn shared(notice: Notice, alike: &mut Vec<Arc<Notice>>) -> Arc<Notice> {
+    let known = alike.iter().find(|known| ***known == notice).cloned();
+    known.unwrap_or_else(|| {
+        let notice = Arc::new(notice);
+        alike.push(Arc::clone(&notice));
+        notice
+    })
+}
+
+/// Takes over what may come later than a notice: the log's last lines, and what is done next.
+fn refine(known: &mut Incident, incident: &Incident) {
+    if incident.is_open() {
+        known.restarts = incident.restarts;
+        known.attempts = incident.attempts;
+        known.next.clone_from(&incident.next);
+    }
+    if !incident.log_tail.is_empty() {
+        known.log_tail.clone_from(&incident.log_tail);
     }
 }
 
 fn incidents(notice: &Notice) -> impl Iterator<Item = &IncidentId> {
     notice.incidents.iter().map(|incident| &incident.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notify::{fixtures::moment, samples};
+
+    #[test]
+    fn what_is_known_better_still_takes_its_room_once() {
+        let notice = Arc::new(samples(moment()).remove(0));
+        let better = Incident {
+            log_tail: vec!["last words".to_owned()],
+            ..notice.incidents[0].clone()
+        };
+        let (mut queues, mut alike) = ([Queue::default(), Queue::default()], Vec::new());
+        let [one, other] = queues.each_mut().map(|queue| {
+            queue.push(Arc::clone(&notice), moment());
+            queue.update(&better, &[], &mut alike).remove(0)
+        });
+        assert!(Arc::ptr_eq(&one, &other));
+        assert_eq!(one.incidents[0].log_tail, better.log_tail);
+        assert_eq!(queues[0].update(&better, &[], &mut alike), []);
+    }
 }

@@ -64,7 +64,10 @@ pub(super) fn of<'a>(notices: &[&'a Notice]) -> Vec<Item<'a>> {
 /// need mending come first.
 pub(super) fn channels<'a>(notices: &[&'a Notice]) -> Vec<&'a ChannelTrouble> {
     let mut latest: Vec<&ChannelTrouble> = Vec::new();
-    for trouble in notices.iter().filter_map(|notice| notice.channel.as_ref()) {
+    for trouble in notices
+        .iter()
+        .filter_map(|notice| notice.channel.as_deref())
+    {
         match latest.iter_mut().find(|known| known.name == trouble.name) {
             Some(known) => *known = trouble,
             None => latest.push(trouble),
@@ -77,7 +80,7 @@ pub(super) fn channels<'a>(notices: &[&'a Notice]) -> Vec<&'a ChannelTrouble> {
 /// The latest heartbeat.
 pub(super) fn heartbeat<'a>(notices: &[&'a Notice]) -> Option<&'a Heartbeat> {
     let mut notices = notices.iter().rev();
-    notices.find_map(|notice| notice.heartbeat.as_ref())
+    notices.find_map(|notice| notice.heartbeat.as_deref())
 }
 
 fn first<'a>(notice: &'a Notice, incident: &'a Incident) -> Item<'a> {

@@ -10,11 +10,11 @@ use super::tests::{notice, render};
 #[test]
 fn another_channel_is_told_of_in_its_last_state() {
     let told = |name: &str, why: Option<&str>, time| Notice {
-        channel: Some(ChannelTrouble {
+        channel: Some(Box::new(ChannelTrouble {
             name: name.to_owned(),
             why: why.map(ToOwned::to_owned),
             until: (name == "day").then(|| "2026-11-22T01:10:00Z".parse().unwrap()),
-        }),
+        })),
         heartbeat: None,
         ..notice(NoticeReason::Opened, time, Vec::new())
     };
@@ -35,7 +35,7 @@ fn another_channel_is_told_of_in_its_last_state() {
 #[test]
 fn a_heartbeat_is_one_line_that_calls_nobody() {
     let beat = Notice {
-        heartbeat: Some(Heartbeat {
+        heartbeat: Some(Box::new(Heartbeat {
             since: "2026-11-22T01:00:00Z".parse().unwrap(),
             supervisords: 2,
             silent: 1,
@@ -44,7 +44,7 @@ fn a_heartbeat_is_one_line_that_calls_nobody() {
             deaths: 4,
             opened: 2,
             starts: 3,
-        }),
+        })),
         ..notice(NoticeReason::Digest, 0, Vec::new())
     };
     for language in [Language::En, Language::Zh] {
