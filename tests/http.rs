@@ -277,6 +277,32 @@ async fn transitions_are_as_the_contract_has_them() {
 }
 
 #[tokio::test]
+async fn a_notice_has_its_incidents_and_how_far_it_got() {
+    let rig = rig().await;
+    let incidents = rig.get("/api/v1/incidents").await.json();
+    assert_eq!(
+        rig.get("/api/v1/notices").await.json(),
+        json!({"notices": [{
+            "id": "01JNOTICE", "time": "2026-11-23T05:41:14.123Z", "reason": "opened",
+            "incidents": [incidents["incidents"][0]], "channel": null, "heartbeat": null,
+            "deliveries": {"ops": "taken", "备用": "waiting"},
+        }]})
+    );
+    for (query, count) in [
+        ("?name=es:es_node_b", 1),
+        ("?name=other", 0),
+        ("?since=2026-11-23T05:41:15Z", 0),
+    ] {
+        let answer = rig.get(&format!("/api/v1/notices{query}")).await.json();
+        assert_eq!(
+            answer["notices"].as_array().unwrap().len(),
+            count,
+            "{query}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn lists_are_newest_first_and_limited() {
     let rig = rig_at(
         Listen::Tcp(([127, 0, 0, 1], 0).into()),

@@ -42,6 +42,7 @@ impl Turn {
                 }
                 Todo::Engine(Effect::Notice(notice)) => {
                     say::notice(&notice);
+                    self.notices.came_about(&notice);
                     let effects = self.outbox.handle(notify::Input::Notice(notice), now);
                     todos.extend(effects.into_iter().map(Todo::Outbox));
                 }
@@ -68,6 +69,7 @@ impl Turn {
         for record in &records {
             say::record(record, &self.history, &self.parts.metrics);
             self.history.take(record);
+            self.notices.take(record);
         }
         Step::BeforeCommit.pass();
         let committed = self.parts.store.commit(records);
@@ -176,6 +178,12 @@ impl Turn {
 
     fn deliver(&mut self, effect: notify::Effect) {
         say::delivery(&effect, &self.parts.metrics);
+        if let notify::Effect::Taken {
+            channel, notices, ..
+        } = &effect
+        {
+            self.notices.taken(channel, notices);
+        }
         if let notify::Effect::Send { channel, delivery } = effect {
             let channels = self.channels.clone();
             let clock = self.parts.clock;

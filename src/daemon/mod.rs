@@ -15,6 +15,7 @@
 //! | `budget` | what looks at single programs may cost it |
 //! | `errand` | short tasks: a start, the end of a log, a message |
 //! | `history` | the latest transitions and incidents |
+//! | `notices` | the latest notices, and what became of them |
 //! | `say` | what the log and the metrics are told |
 //! | `signals` | what the operating system asks for |
 //!
@@ -29,6 +30,7 @@ mod event;
 mod feeds;
 mod history;
 mod log;
+mod notices;
 mod picture;
 mod poller;
 mod reload;
@@ -285,6 +287,7 @@ fn nothing_yet(now: Moment) -> Published {
         servers: Vec::new(),
         incidents: Vec::new(),
         transitions: Arc::default(),
+        notices: Arc::default(),
         channels: Vec::new(),
         silences: Vec::new(),
         holds: Vec::new(),

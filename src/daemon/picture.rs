@@ -19,6 +19,7 @@ impl Turn {
             servers: views.into_iter().map(Arc::new).collect(),
             incidents: self.history.incidents(),
             transitions: self.history.transitions(),
+            notices: self.notices.shown(),
             channels: self.outbox.views(),
             silences: self.engine.silences(),
             holds: self.engine.holds(),

@@ -17,6 +17,7 @@ use super::{
     event::Event,
     feeds::{Heard, Hint},
     history::History,
+    notices::Notices,
     poller::Poll,
     say,
     watching::{LookDone, Watching},
@@ -62,6 +63,7 @@ pub(super) struct Turn {
     /// The supervisords whose listeners were heard.
     pub(super) heard: Heard,
     pub(super) history: History,
+    pub(super) notices: Notices,
     pub(super) polling: CancellationToken,
     /// The number of the configuration in force; a reload makes it one more.
     pub(super) epoch: u64,
@@ -88,6 +90,7 @@ impl Turn {
     ) -> Result<Self, DaemonError> {
         let now = parts.clock.now();
         let history = History::restored(&saved);
+        let notices = Notices::restored(&saved);
         let engine = Engine::new(config.engine.clone(), &saved, fastrand::u64(..), now);
         let channels = Channels::new(&config.notify)?;
         let outbox = Outbox::new(&config.notify, Place::here(), saved, fastrand::u64(..), now);
@@ -106,6 +109,7 @@ impl Turn {
             servers: BTreeMap::new(),
             heard: Heard::default(),
             history,
+            notices,
             polling: CancellationToken::new(),
             epoch: 0,
             store_tended: now,

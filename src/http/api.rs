@@ -55,13 +55,9 @@ pub(super) async fn incidents(State(sources): State<Sources>, wanted: Wanted) ->
         .incidents
         .iter()
         .filter(|incident| {
-            let (group, name) = incident
-                .program
-                .as_ref()
-                .map_or(("", ""), |program| (&*program.group, &*program.name));
             wanted.reaches(incident.opened_at)
                 && wanted.open.is_none_or(|open| open == incident.is_open())
-                && wanted.names(incident.server.as_str(), group, name)
+                && wanted.is_of(incident)
         })
         .map(|incident| incident.view());
     list::<IncidentView<'_>>("incidents", incidents, wanted.limit)
@@ -110,7 +106,7 @@ pub(super) async fn audit(State(sources): State<Sources>, wanted: Wanted) -> Res
     list::<&AuditEntry>("audit", entries, wanted.limit)
 }
 
-fn list<T: Serialize>(
+pub(super) fn list<T: Serialize>(
     name: &'static str,
     entries: impl Iterator<Item = T>,
     limit: usize,
@@ -122,7 +118,7 @@ fn list<T: Serialize>(
 }
 
 /// RFC 3339 with milliseconds, in UTC.
-struct Time(Timestamp);
+pub(super) struct Time(pub(super) Timestamp);
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -14,6 +14,7 @@ mod api;
 mod bind;
 mod events;
 mod guard;
+mod notices;
 mod orders;
 mod page;
 mod posting;

@@ -9,6 +9,7 @@ use axum::{
 use jiff::Timestamp;
 
 use super::routes::Refusal;
+use crate::model::Incident;
 
 /// Entries of a list when the client does not say.
 const DEFAULT_LIMIT: usize = 100;
@@ -47,6 +48,18 @@ impl Wanted {
                     .is_some_and(|rest| rest == name)
         };
         is(&self.server, server) && is(&self.group, group) && self.name.as_ref().is_none_or(named)
+    }
+
+    /// Whether the incident's program, or the supervisord that it is about, is asked for.
+    pub(super) fn is_of(&self, incident: &Incident) -> bool {
+        let program = incident.program.as_ref();
+        let (group, name) = program.map_or(("", ""), |it| (&*it.group, &*it.name));
+        self.names(incident.server.as_str(), group, name)
+    }
+
+    /// Whether programs do not matter.
+    pub(super) fn takes_all(&self) -> bool {
+        self.server.is_none() && self.group.is_none() && self.name.is_none()
     }
 
     fn from_pairs(

@@ -15,7 +15,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::{
     Sources, api, events,
     guard::{self, Hosts},
-    orders, page,
+    notices, orders, page,
 };
 
 const PAGE: &str = "/";
@@ -27,6 +27,7 @@ pub const STATUS: &str = "/api/v1/status";
 const PROCESSES: &str = "/api/v1/processes";
 const INCIDENTS: &str = "/api/v1/incidents";
 const TRANSITIONS: &str = "/api/v1/transitions";
+const NOTICES: &str = "/api/v1/notices";
 const AUDIT: &str = "/api/v1/audit";
 
 /// What a client's path is counted under when it is none of ours: whoever scans for holes must not be
@@ -51,6 +52,7 @@ pub(super) fn router(sources: Sources, address: Option<SocketAddr>) -> Router {
         .route(PROCESSES, get(api::processes))
         .route(INCIDENTS, get(api::incidents))
         .route(TRANSITIONS, get(api::transitions))
+        .route(NOTICES, get(notices::notices))
         .route(AUDIT, get(api::audit))
         .route(orders::SILENCES, get(api::silences).post(orders::silence))
         .route(orders::HOLDS, get(api::holds).post(orders::hold))
@@ -89,6 +91,7 @@ pub(super) fn template(path: &str) -> &'static str {
         PROCESSES,
         INCIDENTS,
         TRANSITIONS,
+        NOTICES,
         AUDIT,
         orders::SILENCES,
         orders::SILENCE_END,

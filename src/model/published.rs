@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AuditEntry, Exit, Feed, Hold, Identity, Incident, IncidentId, OpenWindow, ProcessState,
+    AuditEntry, Exit, Feed, Hold, Identity, Incident, IncidentId, Notice, OpenWindow, ProcessState,
     ProgramName, ServerName, Silence, Transition,
 };
 
@@ -24,6 +24,8 @@ pub struct Published {
     pub incidents: Vec<Arc<Incident>>,
     /// The latest transitions, newest first.
     pub transitions: Arc<[Arc<Transition>]>,
+    /// The latest notices, newest first: those of this run, and what waited from an earlier one.
+    pub notices: Arc<[Arc<NoticeView>]>,
     /// The channels, in the order of the configuration.
     pub channels: Vec<ChannelView>,
     /// The silences, from the newest.
@@ -67,6 +69,27 @@ pub struct ServerView {
     pub feeds_up: [(Feed, bool); 2],
     /// Its programs, sorted; those of the last poll that succeeded.
     pub processes: Vec<ProcessView>,
+}
+
+/// One thing to tell, and what became of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NoticeView {
+    /// The notice, as it was last told or queued.
+    pub notice: Notice,
+    /// How far it got, by channel; empty where no channel is told such.
+    pub deliveries: BTreeMap<String, DeliveryState>,
+}
+
+/// How far a notice got in a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryState {
+    /// It waits, or is on its way.
+    Waiting,
+    /// The receiver took it.
+    Taken,
+    /// It was given up.
+    Dropped,
 }
 
 /// One program.

@@ -149,6 +149,16 @@ fn a_missing_binary_is_told_with_its_reason(release: Release) {
     );
     let last = stage.wait_for_transition("app", "be FATAL", |one| one["to"] == "FATAL");
     assert_eq!(last["cause"], "spawn_error");
+    let opened = stage.supervigil.wait_for_json(
+        "/api/v1/notices?name=app",
+        "that DingTalk took it",
+        |answer| {
+            let notice = &answer["notices"][0];
+            (notice["deliveries"]["ops"] == "taken").then(|| notice.clone())
+        },
+    );
+    assert_eq!(opened["reason"], "opened");
+    assert_eq!(opened["incidents"][0]["id"], incident["id"]);
 }
 
 #[test]

@@ -4,10 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use supervigil::model::{
-    Action, AuditEntry, Cause, ChannelView, ConfigView, Counters, Exit, Exits, Feed, Hold,
-    Identity, Incident, IncidentId, Kind, Moment, Next, OpenWindow, Outcome, ProcessState,
-    ProcessView, ProgramKey, ProgramName, Published, RetryView, SeenBy, ServerName, ServerView,
-    Severity, Silence, SilenceId, StoreView, Transition,
+    Action, AuditEntry, Cause, ChannelView, ConfigView, Counters, DeliveryState, Exit, Exits, Feed,
+    Hold, Identity, Incident, IncidentId, Kind, Moment, Next, Notice, NoticeId, NoticeReason,
+    NoticeView, OpenWindow, Outcome, ProcessState, ProcessView, ProgramKey, ProgramName, Published,
+    RetryView, SeenBy, ServerName, ServerView, Severity, Silence, SilenceId, StoreView, Transition,
 };
 
 /// 2026-11-23T05:41:18.123Z, the present of the picture.
@@ -42,6 +42,20 @@ pub(crate) fn of_everything() -> Published {
             Arc::new(transition(ago(4), ProcessState::Fatal)),
             Arc::new(transition(ago(12), ProcessState::Backoff)),
         ]
+        .into(),
+        notices: vec![Arc::new(NoticeView {
+            notice: Notice::of(
+                NoticeId("01JNOTICE".to_owned()),
+                NoticeReason::Opened,
+                ago(4),
+                vec![fatal()],
+            ),
+            deliveries: [
+                ("ops".to_owned(), DeliveryState::Taken),
+                ("备用".to_owned(), DeliveryState::Waiting),
+            ]
+            .into(),
+        })]
         .into(),
         channels: vec![
             channel("ops", true),
