@@ -64,16 +64,19 @@ fn channel(webhook: &str, change: impl FnOnce(&mut DingTalkSettings)) -> Channel
     }
 }
 
-fn channels(channel: ChannelSettings) -> Channels {
-    let settings = Settings {
+fn settings_of(channel: ChannelSettings) -> Settings {
+    Settings {
         language: Language::Zh,
         group_wait: Duration::from_secs(1),
         group_interval: Duration::from_secs(60),
         log_tail_lines: 10,
         redact: Vec::new(),
         channels: vec![channel],
-    };
-    Channels::new(&settings).unwrap()
+    }
+}
+
+fn channels(channel: ChannelSettings) -> Channels {
+    Channels::new(&settings_of(channel)).unwrap()
 }
 
 fn delivery(channel: &ChannelSettings, now: Moment) -> Delivery {
@@ -82,7 +85,9 @@ fn delivery(channel: &ChannelSettings, now: Moment) -> Delivery {
         ip: None,
         zone: TimeZone::fixed(offset(8)),
     };
-    preview(channel, Language::Zh, &place, &samples(now)[0], now)
+    let settings = settings_of(channel.clone());
+    let notice = samples(now).remove(0);
+    preview(&settings, channel, &place, notice, now).expect("it is told such")
 }
 
 fn secret(text: &str) -> SecretString {

@@ -95,15 +95,16 @@ fn prepare(kind: ChannelKind) -> (Channels, Delivery) {
         zone: TimeZone::fixed(offset(8)),
     };
     let now = now();
-    let delivery = preview(&channel, Language::Zh, &place, &samples(now)[0], now);
     let settings = Settings {
         language: Language::Zh,
         group_wait: Duration::from_secs(1),
         group_interval: Duration::from_secs(60),
         log_tail_lines: 10,
         redact: Vec::new(),
-        channels: vec![channel],
+        channels: vec![channel.clone()],
     };
+    let notice = samples(now).remove(0);
+    let delivery = preview(&settings, &channel, &place, notice, now).expect("it is told such");
     (Channels::new(&settings).unwrap(), delivery)
 }
 
@@ -383,7 +384,7 @@ fn test_notify_tells_each_of_them_of_each_kind() {
     let said = run(&[]);
     for name in ["feishu", "wecom", "slack"] {
         let taken = said.matches(&format!("ok    {name}: ")).count();
-        assert_eq!(taken, 6, "{said}");
+        assert_eq!(taken, 9, "{said}");
     }
-    assert_eq!(robot.get("/shown").as_array().unwrap().len(), 18);
+    assert_eq!(robot.get("/shown").as_array().unwrap().len(), 27);
 }

@@ -43,15 +43,16 @@ async fn exchange(status: &str) -> (String, Answer) {
         ip: None,
         zone: TimeZone::UTC,
     };
-    let delivery = preview(&channel, Language::En, &place, &samples(now)[0], now);
     let settings = Settings {
         language: Language::En,
         group_wait: Duration::from_secs(1),
         group_interval: Duration::from_secs(60),
         log_tail_lines: 10,
         redact: Vec::new(),
-        channels: vec![channel],
+        channels: vec![channel.clone()],
     };
+    let notice = samples(now).remove(0);
+    let delivery = preview(&settings, &channel, &place, notice, now).expect("it is told such");
     let channels = Channels::new(&settings).unwrap();
     let serve = async {
         let (mut stream, _) = listener.accept().await.unwrap();

@@ -6,6 +6,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use hyper::{StatusCode, body::Bytes};
 use jiff::{Timestamp, tz::TimeZone};
+use rustix::process::getuid;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -54,7 +55,7 @@ impl Author {
         };
         let user = || user().and_then(|name| name.into_string().ok());
         let given = self.author.clone().or_else(user);
-        given.unwrap_or_else(|| "somebody".to_owned())
+        given.unwrap_or_else(|| format!("uid {}", getuid().as_raw()))
     }
 }
 

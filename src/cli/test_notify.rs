@@ -1,4 +1,4 @@
-//! `test-notify`: a real alert of each kind, through the real renderer, signer and channel.
+//! `test-notify`: a real alert of each kind, through the real outbox, renderer, signer and channel.
 
 use std::process::ExitCode;
 
@@ -42,7 +42,6 @@ pub(super) async fn test_notify(
     for channel in &wanted {
         for notice in notices(channel, clock.now()) {
             let now = clock.now();
-            let delivery = preview(channel, settings.language, &place, &notice, now);
             let kinds: Vec<_> = notice
                 .incidents
                 .iter()
@@ -54,6 +53,10 @@ pub(super) async fn test_notify(
                 kinds.join(", "),
                 notice.reason.name()
             );
+            let Some(delivery) = preview(settings, channel, &place, notice, now) else {
+                console::say(&format!("-     {about}: it is not told such"));
+                continue;
+            };
             if dry_run {
                 console::say(&format!("--- {about}\n{}", delivery.body));
                 continue;

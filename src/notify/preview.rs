@@ -1,27 +1,38 @@
 //! A message as it would be sent, for people who want to see one first.
 
-use super::{
-    compose::{self, Limits, Stamp},
-    place::Place,
-    settings::{ChannelSettings, Language},
-    text::Voice,
-};
-use crate::model::{Delivery, Moment, Notice};
+use std::time::Duration;
 
-/// One delivery of one notice, outside any queue; its uuid is the notice's identity.
+use super::{
+    Effect, Input, Outbox,
+    place::Place,
+    settings::{ChannelSettings, Settings},
+};
+use crate::model::{Delivery, Moment, Notice, Saved};
+
+/// What the outbox sends to a channel where it has nothing to tell but this; none where the channel is
+/// not told such.
 pub fn preview(
+    settings: &Settings,
     channel: &ChannelSettings,
-    language: Language,
     place: &Place,
-    notice: &Notice,
+    notice: Notice,
     now: Moment,
-) -> Delivery {
-    let voice = Voice {
-        language,
-        place: place.clone(),
+) -> Option<Delivery> {
+    let alone = Settings {
+        group_wait: Duration::ZERO,
+        group_interval: Duration::ZERO,
+        channels: vec![channel.clone()],
+        ..settings.clone()
     };
-    let uuid = notice.id.0.clone();
-    let stamp = Stamp { uuid: &uuid, now };
-    let composed = compose::compose(channel, &voice, &[notice], 0, Limits::NONE, stamp);
-    composed.delivery(uuid, vec![notice.id.clone()], now)
+    let saved = Saved::default();
+    let mut outbox = Outbox::new(&alone, place.clone(), saved, fastrand::u64(..), now);
+    let effects = outbox.handle(Input::Notice(notice), now);
+    effects.into_iter().find_map(|effect| match effect {
+        Effect::Send { delivery, .. } => Some(delivery),
+        Effect::Record(_)
+        | Effect::Taken { .. }
+        | Effect::Failed { .. }
+        | Effect::Members { .. }
+        | Effect::Dropped { .. } => None,
+    })
 }

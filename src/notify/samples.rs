@@ -2,18 +2,19 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use ulid::Ulid;
 
 use crate::model::{
     Exit, Incident, IncidentId, Kind, Moment, Next, Notice, NoticeId, NoticeReason, Outcome,
-    ProcessState, ProgramName, ServerName, Severity,
+    ProcessState, ProgramName, Restarts, ServerName, Severity,
 };
 
 /// What every sample says, so that nobody gets up for one.
 const DISCLAIMER: &str = "a test by `supervigil test-notify`: nothing is wrong";
 
 /// A notice of each kind as the real ones look, about programs that do not exist: opened (fatal,
-/// unexpected exit, backoff, unreachable), escalated, closed.
+/// unexpected exit, backoff, unreachable, crash loop, flapping), escalated, a reminder, closed.
 pub fn samples(now: Moment) -> Vec<Notice> {
     let fatal = Incident {
         exit: Some(Exit::Code(137)),
@@ -49,6 +50,22 @@ pub fn samples(now: Moment) -> Vec<Notice> {
         spawn_error: format!("no answer within 5 s ({DISCLAIMER})"),
         ..incident(now, 3, Kind::Unreachable, Severity::Critical)
     };
+    let crash_loop = Incident {
+        to: Some(ProcessState::Running),
+        exit: Some(Exit::Code(1)),
+        uptime_seconds: Some(12),
+        restarts: Some(Restarts {
+            count: 6,
+            within_seconds: 300,
+        }),
+        next: Next::Runs,
+        ..incident(now, 6, Kind::CrashLoop, Severity::Critical)
+    };
+    let flapping = Incident {
+        to: Some(ProcessState::Exited),
+        exit: Some(Exit::Code(1)),
+        ..incident(now, 7, Kind::Flapping, Severity::Warning)
+    };
     let escalated = Incident {
         exit: Some(Exit::Code(3)),
         attempts: 5,
@@ -58,11 +75,13 @@ pub fn samples(now: Moment) -> Vec<Notice> {
         },
         ..incident(now, 4, Kind::Fatal, Severity::Critical)
     };
+    let reminded = Incident {
+        opened_at: ago(now, Duration::from_secs(30 * 60)),
+        exit: Some(Exit::Code(3)),
+        ..incident(now, 8, Kind::Fatal, Severity::Critical)
+    };
     let closed = Incident {
-        opened_at: now
-            .wall
-            .saturating_sub(Duration::from_secs(303))
-            .unwrap_or(now.wall),
+        opened_at: ago(now, Duration::from_secs(303)),
         closed_at: Some(now.wall),
         outcome: Some(Outcome::Recovered),
         attempts: 1,
@@ -73,7 +92,10 @@ pub fn samples(now: Moment) -> Vec<Notice> {
         (NoticeReason::Opened, exited),
         (NoticeReason::Opened, backoff),
         (NoticeReason::Opened, unreachable),
+        (NoticeReason::Opened, crash_loop),
+        (NoticeReason::Opened, flapping),
         (NoticeReason::Escalated, escalated),
+        (NoticeReason::Reminder, reminded),
         (NoticeReason::Closed, closed),
     ]
     .into_iter()
@@ -109,34 +131,21 @@ pub fn endings(samples: &[Notice], now: Moment) -> Vec<Notice> {
 
 /// An open incident about a program that does not exist.
 fn incident(now: Moment, number: u8, kind: Kind, severity: Severity) -> Incident {
+    let id = IncidentId(id(now, number));
     let name = format!("test_{}", kind.name());
+    let program = ProgramName::new("supervigil", &name);
+    let (server, rank) = (ServerName::new("test"), (kind, severity));
     Incident {
-        id: IncidentId(id(now, number)),
-        server: ServerName::new("test"),
-        program: Some(ProgramName::new("supervigil", &name)),
-        kind,
-        severity,
-        opened_at: now.wall,
-        closed_at: None,
-        outcome: None,
-        baseline: false,
         from: Some(ProcessState::Running),
         to: Some(ProcessState::Fatal),
         uptime_seconds: Some(90_061),
-        exit: None,
-        spawn_error: String::new(),
-        attempts: 0,
-        oom_kill: None,
-        restarts: None,
-        next: Next::Nothing,
         log_tail: vec![DISCLAIMER.to_owned()],
-        runbook: None,
-        at_mobiles: Vec::new(),
-        told_at: None,
-        told_as: None,
-        reminders: 0,
-        withheld: None,
+        ..Incident::opened(id, server, Some(program), rank, now.wall)
     }
+}
+
+fn ago(now: Moment, passed: Duration) -> Timestamp {
+    now.wall.saturating_sub(passed).unwrap_or(now.wall)
 }
 
 /// An identity of its own for each sample of each time.

@@ -165,7 +165,7 @@ fn test_notify_leaves_nothing_firing_and_names_a_member_that_is_away() {
     ] {
         assert!(said.contains(line), "{said}");
     }
-    assert_eq!(alertmanager.received("firing"), 5);
+    assert_eq!(alertmanager.received("firing"), 7);
     assert_eq!(alertmanager.firing(), [""; 0]);
 
     supervigil.rewrite_config(&tables(&[

@@ -87,7 +87,20 @@ fn test_notify_sends_one_of_each_kind() {
     let output = stage.supervigil.command(&["test-notify"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     let shown = stage.dingtalk.shown();
-    assert!(shown.len() >= 6, "{shown:?}");
+    for fact in [
+        "FATAL: supervigil:test_fatal",
+        "Unexpected exit",
+        "Keeps failing to start",
+        "supervisord does not answer",
+        "Crash loop",
+        "Flapping",
+        "It got worse",
+        "Reminder",
+        "Recovered",
+    ] {
+        let told = shown.iter().filter(|message| message.contains(fact));
+        assert_ne!(told.count(), 0, "{fact}: {shown:?}");
+    }
     assert_eq!(text(&output).matches(": taken").count(), shown.len());
     assert!(
         shown.iter().all(|message| message.contains("test")),
