@@ -163,6 +163,24 @@ fn the_other_channels_are_told_of_one_that_is_to_be_quiet() {
 }
 
 #[test]
+fn a_round_that_nobody_takes_is_told_once_over_a_restart() {
+    insta::assert_snapshot!(play(
+        "
+        +0s channels am,night
+        +0s opened A
+        +1s answer taken night
+        +0s answer taken am
+        +60s answer misconfigured am
+        +60s answer taken night
+        +0s restart
+        +0s answer misconfigured am
+        +120s answer taken am
+        +60s answer taken night
+        "
+    ));
+}
+
+#[test]
 fn a_channel_that_is_mended_before_it_was_told_is_one_line() {
     insta::assert_snapshot!(play(
         "

@@ -83,14 +83,19 @@ impl Channel {
         let trouble = self.trouble_after(answer.verdict);
         let told = std::mem::replace(&mut self.trouble, trouble);
         let detail = answer.detail.clone();
-        if self.is_round(&delivery) {
+        let is_round = self.is_round(&delivery);
+        if is_round {
             self.round_answered(answer, now, effects);
         } else if answer.verdict == Verdict::Taken {
             self.taken(answer.detail, delivery, now, effects);
         } else {
             self.failed(answer, delivery, rng, now, effects);
         }
-        self.news(told, detail)
+        let news = self.news(told, detail);
+        if is_round && news.is_some() {
+            effects.push(self.record());
+        }
+        news
     }
 
     fn taken(
