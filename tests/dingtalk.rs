@@ -2,7 +2,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]
 
@@ -87,7 +86,7 @@ fn delivery(channel: &ChannelSettings, now: Moment) -> Delivery {
     };
     let settings = settings_of(channel.clone());
     let notice = samples(now).remove(0);
-    preview(&settings, channel, &place, notice, now).expect("it is told such")
+    preview(&settings, channel, &place, notice, now).unwrap()
 }
 
 fn secret(text: &str) -> SecretString {

@@ -104,7 +104,7 @@ fn prepare(kind: ChannelKind) -> (Channels, Delivery) {
         channels: vec![channel.clone()],
     };
     let notice = samples(now).remove(0);
-    let delivery = preview(&settings, &channel, &place, notice, now).expect("it is told such");
+    let delivery = preview(&settings, &channel, &place, notice, now).unwrap();
     (Channels::new(&settings).unwrap(), delivery)
 }
 

@@ -1,9 +1,5 @@
 //! The real channels against an HTTP server that is as plain as can be.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::Duration;
 
@@ -52,7 +48,7 @@ async fn exchange(status: &str) -> (String, Answer) {
         channels: vec![channel.clone()],
     };
     let notice = samples(now).remove(0);
-    let delivery = preview(&settings, &channel, &place, notice, now).expect("it is told such");
+    let delivery = preview(&settings, &channel, &place, notice, now).unwrap();
     let channels = Channels::new(&settings).unwrap();
     let serve = async {
         let (mut stream, _) = listener.accept().await.unwrap();

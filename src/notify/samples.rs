@@ -16,6 +16,17 @@ const DISCLAIMER: &str = "a test by `supervigil test-notify`: nothing is wrong";
 /// A notice of each kind as the real ones look, about programs that do not exist: opened (fatal,
 /// unexpected exit, backoff, unreachable, crash loop, flapping), escalated, a reminder, closed.
 pub fn samples(now: Moment) -> Vec<Notice> {
+    let opened = opened(now).map(|incident| (NoticeReason::Opened, incident));
+    let all = opened.into_iter().chain(later(now));
+    all.map(|(reason, incident)| {
+        let id = NoticeId(incident.id.0.clone());
+        Notice::of(id, reason, now.wall, vec![incident])
+    })
+    .collect()
+}
+
+/// One of each kind.
+fn opened(now: Moment) -> [Incident; 6] {
     let fatal = Incident {
         exit: Some(Exit::Code(137)),
         spawn_error: "Exited too quickly (process log may have details)".to_owned(),
@@ -66,6 +77,11 @@ pub fn samples(now: Moment) -> Vec<Notice> {
         exit: Some(Exit::Code(1)),
         ..incident(now, 7, Kind::Flapping, Severity::Warning)
     };
+    [fatal, exited, backoff, unreachable, crash_loop, flapping]
+}
+
+/// What is told after that.
+fn later(now: Moment) -> [(NoticeReason, Incident); 3] {
     let escalated = Incident {
         exit: Some(Exit::Code(3)),
         attempts: 5,
@@ -88,22 +104,10 @@ pub fn samples(now: Moment) -> Vec<Notice> {
         ..incident(now, 5, Kind::Fatal, Severity::Critical)
     };
     [
-        (NoticeReason::Opened, fatal),
-        (NoticeReason::Opened, exited),
-        (NoticeReason::Opened, backoff),
-        (NoticeReason::Opened, unreachable),
-        (NoticeReason::Opened, crash_loop),
-        (NoticeReason::Opened, flapping),
         (NoticeReason::Escalated, escalated),
         (NoticeReason::Reminder, reminded),
         (NoticeReason::Closed, closed),
     ]
-    .into_iter()
-    .map(|(reason, incident)| {
-        let id = NoticeId(incident.id.0.clone());
-        Notice::of(id, reason, now.wall, vec![incident])
-    })
-    .collect()
 }
 
 /// The ends of what these notices tell of, for receivers that would go on holding it.

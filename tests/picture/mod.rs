@@ -43,20 +43,7 @@ pub(crate) fn of_everything() -> Published {
             Arc::new(transition(ago(12), ProcessState::Backoff)),
         ]
         .into(),
-        notices: vec![Arc::new(NoticeView {
-            notice: Notice::of(
-                NoticeId("01JNOTICE".to_owned()),
-                NoticeReason::Opened,
-                ago(4),
-                vec![fatal()],
-            ),
-            deliveries: [
-                ("ops".to_owned(), DeliveryState::Taken),
-                ("备用".to_owned(), DeliveryState::Waiting),
-            ]
-            .into(),
-        })]
-        .into(),
+        notices: vec![Arc::new(notice())].into(),
         channels: vec![
             channel("ops", true),
             ChannelView {
@@ -126,6 +113,19 @@ pub(crate) fn of_programs(count: usize) -> Published {
             ..main()
         })],
         ..of_everything()
+    }
+}
+
+/// That `es_node_b` is FATAL: one channel took it, and the other has not yet.
+fn notice() -> NoticeView {
+    let id = NoticeId("01JNOTICE".to_owned());
+    NoticeView {
+        notice: Notice::of(id, NoticeReason::Opened, ago(4), vec![fatal()]),
+        deliveries: [
+            ("ops".to_owned(), DeliveryState::Taken),
+            ("备用".to_owned(), DeliveryState::Waiting),
+        ]
+        .into(),
     }
 }
 

@@ -39,6 +39,10 @@ pub use queue::QUEUE_MAX;
 
 /// What the outbox is told.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "inputs live for one turn; a box each would cost more than the room"
+)]
 pub enum Input {
     /// There is something to tell.
     Notice(Notice),
