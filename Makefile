@@ -22,7 +22,7 @@ build: ## Build target/release/supervigil
 # cargo test rather than nextest: it comes with Rust, and the tests' weight is in processes of
 # their own anyway.
 test: ## Run every test, against real supervisords
-	@tests/setup supervisor-4.2.5 supervisor-4.3.0 debian
+	@tests/setup supervisor-4.2.5 supervisor-4.3.0 prometheus-client debian
 	$(CARGO) test --locked --no-fail-fast
 
 lint: ## Formatting, clippy, documentation, licences

@@ -2,8 +2,12 @@
 
 mod picture;
 
-use std::{collections::BTreeMap, os::unix::fs::PermissionsExt as _, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap, io::Read as _, os::unix::fs::PermissionsExt as _, sync::Arc,
+    time::Duration,
+};
 
+use flate2::read::GzDecoder;
 use http_body_util::{BodyExt as _, Empty};
 use hyper::{HeaderMap, Request, StatusCode, body::Bytes, client::conn::http1};
 use hyper_util::rt::TokioIo;
@@ -35,6 +39,8 @@ struct Rig {
 struct Answer {
     code: StatusCode,
     headers: HeaderMap,
+    bytes: Bytes,
+    /// The bytes, as far as they are text.
     body: String,
 }
 
@@ -64,7 +70,7 @@ async fn rig_at(listen: Listen, published: Published) -> Rig {
         published: receiver,
         heartbeat: beats,
         now: Arc::new(|| picture::MOMENT),
-        exposition: Arc::new(|| "supervigil_build_info 1\n".to_owned()),
+        exposition: Arc::new(|format| format!("supervigil_build_info 1 {format:?}\n")),
         served: Arc::new(move |path, code| {
             // Nobody reads the counts of a rig that is gone.
             counted.send((path, code)).unwrap_or_default();
@@ -141,7 +147,8 @@ async fn ask_over(
     Answer {
         code: parts.status,
         headers: parts.headers,
-        body: String::from_utf8(body.to_vec()).unwrap(),
+        body: String::from_utf8_lossy(&body).into_owned(),
+        bytes: body,
     }
 }
 
@@ -153,7 +160,7 @@ async fn metrics_have_the_text_formats_content_type() {
         answer.header("content-type"),
         "text/plain; version=0.0.4; charset=utf-8"
     );
-    assert_eq!(answer.body, "supervigil_build_info 1\n");
+    assert_eq!(answer.body, "supervigil_build_info 1 Text\n");
 }
 
 #[tokio::test]
@@ -274,6 +281,32 @@ async fn transitions_are_as_the_contract_has_them() {
             "cause": "spawn_error", "seen_by": "poll", "spawn_error": "",
         }]})
     );
+}
+
+#[tokio::test]
+async fn metrics_come_in_the_format_and_the_packing_that_the_client_wants() {
+    let rig = rig().await;
+    let prometheus = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5";
+    let answer = rig.ask("GET", "/metrics", &[("accept", prometheus)]).await;
+    assert_eq!(
+        answer.header("content-type"),
+        "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    );
+    assert_eq!(answer.body, "supervigil_build_info 1 OpenMetrics\n");
+    assert!(answer.header("vary").contains("accept"));
+
+    rig.publish(|published| *published = picture::of_programs(50));
+    let plain = rig.ask("GET", "/api/v1/processes", &[]).await;
+    assert_eq!(plain.header("content-encoding"), "");
+    let wanted = [("accept-encoding", "gzip")];
+    let packed = rig.ask("GET", "/api/v1/processes", &wanted).await;
+    assert_eq!(packed.code, StatusCode::OK);
+    assert_eq!(packed.header("content-encoding"), "gzip");
+    assert!(packed.bytes.len() * 4 < plain.bytes.len());
+    let mut unpacked = String::new();
+    let read = GzDecoder::new(&*packed.bytes).read_to_string(&mut unpacked);
+    assert_eq!(read.unwrap(), plain.bytes.len());
+    assert_eq!(unpacked, plain.body);
 }
 
 #[tokio::test]

@@ -62,7 +62,7 @@ async fn rig_at(listen: Listen, token: Option<&str>) -> Rig {
         published: receiver,
         heartbeat: beats,
         now: Arc::new(|| picture::MOMENT),
-        exposition: Arc::new(String::new),
+        exposition: Arc::new(|_| String::new()),
         served: Arc::new(move |path, code| {
             // Nobody reads the counts of a rig that is gone.
             counted.send((path, code)).unwrap_or_default();

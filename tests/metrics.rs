@@ -1,5 +1,7 @@
 //! What `/metrics` exposes, from a picture made by hand: names, types and labels to the letter.
 
+#[path = "metrics/formats.rs"]
+mod formats;
 mod picture;
 
 use std::{
@@ -13,7 +15,8 @@ use std::{
 use supervigil::{
     metrics::{Metrics, POLL_RESULTS, RETRY_OUTCOMES, Settings},
     model::{
-        Outcome, ProcessState, ProgramKey, ProgramName, Published, SeenBy, ServerName, ServerView,
+        ExpositionFormat, IncidentId, Outcome, ProcessState, ProgramKey, ProgramName, Published,
+        SeenBy, ServerName, ServerView,
     },
 };
 use tokio::sync::watch;
@@ -105,7 +108,8 @@ impl Rig {
         events.polled(&server, "success");
         events.called(&server, "getAllProcessInfo", Duration::from_millis(3));
         events.detected(SeenBy::Poll, Duration::from_millis(700));
-        events.retry_attempted(&program, "failed");
+        let incident = IncidentId("01JD0000000000000000000001".to_owned());
+        events.retry_attempted(&program, "failed", Some(&incident), picture::NOW);
         events.retry_skipped(&program, "backoff");
         events.incident_closed(Outcome::Recovered, Duration::from_secs(90));
         events.notice_sent("ops", Duration::from_millis(1250));
@@ -118,7 +122,7 @@ impl Rig {
     /// The lines of the exposition that are series, of the families whose names begin so.
     fn series(&self, prefix: &str) -> Vec<String> {
         self.metrics
-            .exposition()
+            .exposition(ExpositionFormat::Text)
             .lines()
             .filter(|line| line.starts_with(prefix))
             .map(str::to_owned)
@@ -126,7 +130,10 @@ impl Rig {
     }
 
     fn has(&self, line: &str) -> bool {
-        self.metrics.exposition().lines().any(|found| found == line)
+        self.metrics
+            .exposition(ExpositionFormat::Text)
+            .lines()
+            .any(|found| found == line)
     }
 }
 
@@ -187,7 +194,10 @@ fn contract() -> BTreeMap<String, (String, BTreeSet<String>)> {
 fn exactly_the_contract_is_exposed() {
     let rig = rig(SETTINGS, picture::of_everything());
     rig.everything_happens();
-    assert_eq!(families(&rig.metrics.exposition()), contract());
+    assert_eq!(
+        families(&rig.metrics.exposition(ExpositionFormat::Text)),
+        contract()
+    );
 }
 
 #[test]
@@ -196,7 +206,7 @@ fn the_whole_exposition_reads_as_it_should() {
     rig.everything_happens();
     let exposition: String = rig
         .metrics
-        .exposition()
+        .exposition(ExpositionFormat::Text)
         .lines()
         .filter(|line| !line.starts_with("process_"))
         .map(|line| line.replace(env!("CARGO_PKG_VERSION"), "VERSION") + "\n")
@@ -208,7 +218,7 @@ fn the_whole_exposition_reads_as_it_should() {
 fn no_series_is_there_twice() {
     let rig = rig(SETTINGS, picture::of_programs(200));
     rig.everything_happens();
-    let exposition = rig.metrics.exposition();
+    let exposition = rig.metrics.exposition(ExpositionFormat::Text);
     let series: Vec<&str> = exposition
         .lines()
         .filter(|line| !line.starts_with('#'))
@@ -237,7 +247,7 @@ fn promtool_finds_nothing_wrong() {
         );
         return;
     };
-    let exposition = rig.metrics.exposition();
+    let exposition = rig.metrics.exposition(ExpositionFormat::Text);
     let mut stdin = promtool.stdin.take().unwrap();
     stdin.write_all(exposition.as_bytes()).unwrap();
     drop(stdin);
@@ -328,7 +338,10 @@ fn compact_mode_has_one_code_in_place_of_the_state_set() {
     let mut state = expected.remove("supervisord_process_state").unwrap();
     state.1 = BTreeSet::from(["group name server".to_owned()]);
     expected.insert(COMPACT.to_owned(), state);
-    assert_eq!(families(&rig.metrics.exposition()), expected);
+    assert_eq!(
+        families(&rig.metrics.exposition(ExpositionFormat::Text)),
+        expected
+    );
     assert!(rig.has(
         "supervisord_process_state_code{server=\"main\",group=\"es\",name=\"es_node_b\"} 200"
     ));
@@ -349,8 +362,16 @@ fn beyond_the_cap_no_program_has_series_of_any_kind() {
     rig.everything_happens();
     assert!(rig.has("supervigil_series_dropped{server=\"main\"} 5"));
     assert!(rig.has("supervigil_series_dropped{server=\"edge\"} 0"));
-    assert!(!rig.metrics.exposition().contains("es_node_b"));
-    assert!(rig.metrics.exposition().contains("es_node_a"));
+    assert!(
+        !rig.metrics
+            .exposition(ExpositionFormat::Text)
+            .contains("es_node_b")
+    );
+    assert!(
+        rig.metrics
+            .exposition(ExpositionFormat::Text)
+            .contains("es_node_a")
+    );
     assert!(rig.has("supervisord_processes{server=\"main\",state=\"FATAL\"} 1"));
 }
 
@@ -358,7 +379,11 @@ fn beyond_the_cap_no_program_has_series_of_any_kind() {
 fn what_is_removed_takes_its_series_along() {
     let rig = rig(SETTINGS, picture::of_everything());
     rig.everything_happens();
-    assert!(rig.metrics.exposition().contains("es_node_b"));
+    assert!(
+        rig.metrics
+            .exposition(ExpositionFormat::Text)
+            .contains("es_node_b")
+    );
     rig.published.send_modify(|published| {
         let mut less = with_main(|server| {
             server
@@ -368,7 +393,7 @@ fn what_is_removed_takes_its_series_along() {
         less.channels.pop();
         *published = Arc::new(less);
     });
-    let exposition = rig.metrics.exposition();
+    let exposition = rig.metrics.exposition(ExpositionFormat::Text);
     assert!(!exposition.contains("es_node_b"));
     assert!(!exposition.contains("edge"));
     assert!(!exposition.contains("备用"));

@@ -108,7 +108,7 @@ impl Turn {
     }
 
     fn act(&mut self, effect: Effect) {
-        say::effect(&effect, &self.parts.metrics);
+        say::effect(&effect, &self.parts.metrics, self.parts.clock.now());
         match effect {
             Effect::Start {
                 key,

@@ -155,7 +155,7 @@ pub async fn run(config: Config, log: Log, reload: Reload) -> Result<(), DaemonE
         published,
         heartbeat,
         now: tell_time,
-        exposition: Arc::new(move || shown.exposition()),
+        exposition: Arc::new(move |format| shown.exposition(format)),
         served: Arc::new(move |path, code| counted.http_served(path, code)),
         told,
         orders: config.http.control.then_some(orders),

@@ -7,7 +7,9 @@ use crate::{
     config::Config,
     engine::{self, Effect, StartOutcome},
     metrics::Events,
-    model::{Incident, Notice, NoticeReason, ProcessState, Record, ServerName, Told, Transition},
+    model::{
+        Incident, Moment, Notice, NoticeReason, ProcessState, Record, ServerName, Told, Transition,
+    },
     notify,
     supervisord::Endpoint,
 };
@@ -130,16 +132,20 @@ pub(super) fn notice(notice: &Notice) {
 }
 
 /// An effect of the engine's.
-pub(super) fn effect(effect: &Effect, metrics: &Events) {
+pub(super) fn effect(effect: &Effect, metrics: &Events, now: Moment) {
     match effect {
         Effect::Start {
             key, number, state, ..
         } => {
             info!(program = %key, attempt = number, "starting it, as supervisord left it in {state}");
         }
-        Effect::AttemptEnded { key, outcome } => {
+        Effect::AttemptEnded {
+            key,
+            outcome,
+            incident,
+        } => {
             info!(program = %key, outcome = outcome.name(), "the attempt to start it ended");
-            metrics.retry_attempted(key, outcome.name());
+            metrics.retry_attempted(key, outcome.name(), incident.as_ref(), now.wall);
         }
         Effect::StartWaits { key, why } => {
             debug!(program = %key, why = why.name(), "its start waits");

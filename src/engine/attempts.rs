@@ -132,6 +132,7 @@ fn carry_out(
             context.effects.push(Effect::AttemptEnded {
                 key: key.clone(),
                 outcome,
+                incident: program.incident.as_ref().map(|it| it.id.clone()),
             });
         }
         Decision::Exhausted => context.tell.push((key.clone(), NoticeReason::Escalated)),

@@ -72,6 +72,8 @@ pub enum Effect {
         key: ProgramKey,
         /// How.
         outcome: AttemptOutcome,
+        /// What it was to end.
+        incident: Option<IncidentId>,
     },
     /// Something is not told, as people wished.
     Suppressed {

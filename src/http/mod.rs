@@ -10,6 +10,7 @@
 //! supervisord, whose answer alone counts. No request waits for anything but the client itself, and an
 //! order for the disk.
 
+mod accept;
 mod api;
 mod bind;
 mod events;
@@ -30,7 +31,7 @@ use jiff::tz::TimeZone;
 use secrecy::SecretString;
 use tokio::sync::{mpsc, watch};
 
-use crate::model::{Moment, Published, Told};
+use crate::model::{ExpositionFormat, Moment, Published, Told};
 
 pub use bind::{HttpError, Listener, bind};
 pub use events::{EVENTS_MAX, PATH as EVENTS_PATH};
@@ -52,8 +53,8 @@ pub struct Sources {
     pub heartbeat: watch::Receiver<Moment>,
     /// Tells the present.
     pub now: Arc<dyn Fn() -> Moment + Send + Sync>,
-    /// Makes the body of `/metrics`, in the text format 0.0.4.
-    pub exposition: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Makes the body of `/metrics`.
+    pub exposition: Arc<dyn Fn(ExpositionFormat) -> String + Send + Sync>,
     /// Told of each answered request: the route's template and the status code.
     pub served: Arc<dyn Fn(&'static str, u16) + Send + Sync>,
     /// Takes the hints that are posted, batch by batch; while it is full, none are taken.

@@ -5,15 +5,15 @@ use std::{borrow::Cow, collections::BTreeMap, net::SocketAddr, time::Duration};
 use axum::{
     Json, Router,
     extract::State,
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     middleware,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::{CompressionLevel, catch_panic::CatchPanicLayer, compression::CompressionLayer};
 
 use super::{
-    Sources, api, events,
+    Sources, accept, api, events,
     guard::{self, Hosts},
     notices, orders, page,
 };
@@ -33,9 +33,6 @@ const AUDIT: &str = "/api/v1/audit";
 /// What a client's path is counted under when it is none of ours: whoever scans for holes must not be
 /// able to make series.
 const ELSEWHERE: &str = "other";
-
-/// The text format's content type, by Prometheus' page "Exposition formats".
-const EXPOSITION_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Without progress for that long the main loop counts as hung: the `WatchdogSec` of the systemd
 /// unit. The loop beats on its own, whether or not a poll is due or a supervisord answers.
@@ -72,12 +69,20 @@ pub(super) fn router(sources: Sources, address: Option<SocketAddr>) -> Router {
         .method_not_allowed_fallback(only_reading)
         .with_state(sources.clone())
         .layer(CatchPanicLayer::new())
+        .layer(compression())
         .layer(middleware::from_fn_with_state(
             Hosts::of(address),
             guard::check_host,
         ))
         .layer(middleware::map_response(guard::harden))
         .layer(middleware::from_fn_with_state(sources, guard::count))
+}
+
+/// gzip for who asks for it: a fast one, as the network is the nearest one and the text repeats itself.
+fn compression() -> CompressionLayer {
+    CompressionLayer::new()
+        .gzip(true)
+        .quality(CompressionLevel::Fastest)
 }
 
 /// The template of the route that a path takes.
@@ -132,11 +137,18 @@ impl IntoResponse for Refusal {
     }
 }
 
-async fn metrics(State(sources): State<Sources>) -> Result<Response, Refusal> {
+async fn metrics(State(sources): State<Sources>, headers: HeaderMap) -> Result<Response, Refusal> {
+    let format = accept::exposition(&headers);
     // Thousands of programs take milliseconds to write down, which would hold up the main loop.
-    let written = tokio::task::spawn_blocking(move || (sources.exposition)()).await;
+    let written = tokio::task::spawn_blocking(move || (sources.exposition)(format)).await;
     match written {
-        Ok(text) => Ok(([(header::CONTENT_TYPE, EXPOSITION_TYPE)], text).into_response()),
+        Ok(text) => {
+            let headers = [
+                (header::CONTENT_TYPE, accept::content_type(format)),
+                (header::VARY, "accept"),
+            ];
+            Ok((headers, text).into_response())
+        }
         Err(error) => {
             tracing::error!(%error, "could not write the metrics down");
             Err(Refusal::new(

@@ -8,7 +8,7 @@
 mod declared;
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     time::Duration,
 };
 
@@ -18,8 +18,11 @@ use prometheus::{
     proto::{LabelPair, Metric, MetricFamily},
 };
 
+use jiff::Timestamp;
+use tokio::sync::watch;
+
 use super::collector::up_to;
-use crate::model::{Outcome, ProgramKey, Published, SeenBy, ServerName};
+use crate::model::{IncidentId, Outcome, ProgramKey, Published, SeenBy, ServerName};
 
 /// What may come of a poll, as the label `result`.
 pub const POLL_RESULTS: [&str; 7] = [
@@ -44,7 +47,14 @@ pub struct Events {
     notices_dropped: IntCounterVec,
     notice_latency: HistogramVec,
     http_requests: IntCounterVec,
+    retried: watch::Sender<Retried>,
 }
+
+/// The incident of the latest attempt, and when that ended, by server, group, name and outcome.
+pub(super) type Retried = BTreeMap<[String; 4], (IncidentId, Timestamp)>;
+
+/// The counter of attempts to start programs.
+pub(super) const RETRY_ATTEMPTS: &str = "supervigil_retry_attempts_total";
 
 impl Events {
     /// A poll of the supervisord ended, with one of [`POLL_RESULTS`].
@@ -68,12 +78,27 @@ impl Events {
             .observe(latency.as_secs_f64());
     }
 
-    /// supervigil started the program, with one of [`RETRY_OUTCOMES`].
-    pub fn retry_attempted(&self, program: &ProgramKey, outcome: &'static str) {
+    /// supervigil started the program, with one of [`RETRY_OUTCOMES`], because of an incident.
+    pub fn retry_attempted(
+        &self,
+        program: &ProgramKey,
+        outcome: &'static str,
+        incident: Option<&IncidentId>,
+        now: Timestamp,
+    ) {
         let [server, group, name] = labels(program);
-        self.retry_attempts
-            .with_label_values(&[server, group, name, outcome])
-            .inc();
+        let series = [server, group, name, outcome];
+        self.retry_attempts.with_label_values(&series).inc();
+        if let Some(incident) = incident {
+            self.retried.send_modify(|retried| {
+                retried.insert(series.map(str::to_owned), (incident.clone(), now));
+            });
+        }
+    }
+
+    /// The incidents of the latest attempts.
+    pub(super) fn retried(&self) -> Retried {
+        self.retried.borrow().clone()
     }
 
     /// supervigil left the program alone although it is down, for that reason.
@@ -141,6 +166,13 @@ impl Events {
             programs.contains(&["server", "group", "name"].map(|name| label(labels, name)))
         };
         retain(&self.retry_attempts, listed_program);
+        self.retried.send_if_modified(|retried| {
+            let before = retried.len();
+            retried.retain(|[server, group, name, _], _| {
+                programs.contains(&[server.as_str(), group, name])
+            });
+            retried.len() < before
+        });
         retain(&self.retry_skipped, listed_program);
 
         let channels: BTreeSet<&str> = published.channels.iter().map(|c| &*c.name).collect();

@@ -9,6 +9,7 @@
 
 mod collector;
 mod events;
+mod exemplars;
 mod family;
 mod own_process;
 mod programs;
@@ -22,7 +23,8 @@ use std::{fmt, sync::Arc};
 use prometheus::Registry;
 use tokio::sync::watch;
 
-use crate::model::{Moment, Published};
+use crate::model::{ExpositionFormat, Moment, Published};
+use exemplars::Exemplars;
 
 pub use events::{Events, POLL_RESULTS, RETRY_OUTCOMES};
 pub use settings::Settings;
@@ -63,16 +65,21 @@ impl Metrics {
         self.events.clone()
     }
 
-    /// Everything, in Prometheus' text format 0.0.4.
-    pub fn exposition(&self) -> String {
+    /// Everything, in a format.
+    pub fn exposition(&self, format: ExpositionFormat) -> String {
         let (published, max_processes) = self.observed.shown();
         self.events.follow(&published, max_processes);
+        let retried = self.events.retried();
+        let exemplars = Exemplars::of(&published, &retried);
         let mut text = String::new();
         for family in self.registry.gather() {
-            text::write(&mut text, &family);
+            text::write(&mut text, &family, format, &exemplars);
         }
         self.observed
-            .each_family(&mut |family| text::write(&mut text, &family));
+            .each_family(&mut |family| text::write(&mut text, &family, format, &exemplars));
+        if format == ExpositionFormat::OpenMetrics {
+            text.push_str(text::END);
+        }
         text
     }
 }

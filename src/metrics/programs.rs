@@ -51,8 +51,10 @@ const STARTS: Declared<3> = Declared::counter(
     ["server", "group", "name"],
     "Starts of the program, by whomever.",
 );
+/// The counter of ends.
+pub(super) const EXITS_NAME: &str = "supervisord_process_exits_total";
 const EXITS: Declared<5> = Declared::counter(
-    "supervisord_process_exits_total",
+    EXITS_NAME,
     ["server", "group", "name", "expected", "kind"],
     "Ends of the program's process, by whether its configuration expects them and by what ended it.",
 );

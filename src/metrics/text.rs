@@ -1,26 +1,91 @@
-//! Prometheus' text format 0.0.4, by the page "Exposition formats" of its documentation.
+//! The two text formats: Prometheus' 0.0.4, by the page "Exposition formats" of its documentation, and
+//! OpenMetrics 1.0, by its specification.
 //!
-//! Own, because the `le` of a bucket is to be written as `1.0`, the same in every format that is ever
-//! served: Prometheus would take `1` and `1.0` for two series.
+//! Own, because the `le` of a bucket is to be written as `1.0` in both: Prometheus would take `1` and
+//! `1.0` for two series. OpenMetrics leaves `_total` out of a counter's metadata, names units, escapes
+//! quotes in helps, may give exemplars, and ends with a mark.
 
 use std::fmt::{self, Write as _};
 
 use prometheus::proto::{Histogram, LabelPair, Metric, MetricFamily, MetricType};
 
+use super::exemplars::Exemplars;
+use crate::model::ExpositionFormat as Format;
+
+/// The units that a name may end in, which are those of OpenMetrics.
+const UNITS: [&str; 2] = ["seconds", "bytes"];
+
+/// What ends OpenMetrics, so that a half one is known for what it is.
+pub(super) const END: &str = "# EOF\n";
+
 /// Adds a family in the format; one without series is left out.
-pub(super) fn write(text: &mut String, family: &MetricFamily) {
+pub(super) fn write(
+    text: &mut String,
+    family: &MetricFamily,
+    format: Format,
+    exemplars: &Exemplars<'_>,
+) {
     if !family.get_metric().is_empty() {
         // Writing to a string does not fail.
-        let _done = write_family(text, family);
+        let _done = match format {
+            Format::Text => write_family(text, family, format, None),
+            Format::OpenMetrics => write_family(text, family, format, Some(exemplars)),
+        };
     }
 }
 
-fn write_family(f: &mut String, family: &MetricFamily) -> fmt::Result {
+fn write_family(
+    f: &mut String,
+    family: &MetricFamily,
+    format: Format,
+    exemplars: Option<&Exemplars<'_>>,
+) -> fmt::Result {
+    write_metadata(f, family, format)?;
     let name = family.name();
+    for metric in family.get_metric() {
+        match family.get_field_type() {
+            MetricType::COUNTER => {
+                let value = metric.get_counter().get_value();
+                write_series(f, name, metric, value)?;
+                if let Some(exemplars) = exemplars.filter(|_| value > 0.0) {
+                    exemplars.write(f, name, metric.get_label())?;
+                }
+                f.write_str("\n")?;
+            }
+            MetricType::GAUGE => {
+                write_series(f, name, metric, metric.get_gauge().get_value())?;
+                f.write_str("\n")?;
+            }
+            MetricType::HISTOGRAM => write_histogram(f, name, metric)?,
+            // Nothing here declares one, and a test guards that.
+            MetricType::SUMMARY | MetricType::UNTYPED => {}
+        }
+    }
+    Ok(())
+}
+
+fn write_metadata(f: &mut String, family: &MetricFamily, format: Format) -> fmt::Result {
+    let (name, unit) = match format {
+        Format::Text => (family.name(), None),
+        Format::OpenMetrics => {
+            let name = family.name();
+            let name = name.strip_suffix("_total").unwrap_or(name);
+            let is_of = |unit: &&str| {
+                name.strip_suffix(unit)
+                    .is_some_and(|rest| rest.ends_with('_'))
+            };
+            (name, UNITS.into_iter().find(is_of))
+        }
+    };
     f.write_str("# HELP ")?;
     f.write_str(name)?;
     f.write_str(" ")?;
-    write_escaped(f, family.help(), &[('\\', "\\\\"), ('\n', "\\n")])?;
+    let escapes = [('\\', "\\\\"), ('\n', "\\n"), ('"', "\\\"")];
+    let escapes = match format {
+        Format::Text => escapes.get(..2).unwrap_or_default(),
+        Format::OpenMetrics => &escapes,
+    };
+    write_escaped(f, family.help(), escapes)?;
     f.write_str("\n# TYPE ")?;
     f.write_str(name)?;
     f.write_str(match family.get_field_type() {
@@ -30,20 +95,13 @@ fn write_family(f: &mut String, family: &MetricFamily) -> fmt::Result {
         MetricType::SUMMARY => " summary\n",
         MetricType::UNTYPED => " untyped\n",
     })?;
-    for metric in family.get_metric() {
-        match family.get_field_type() {
-            MetricType::COUNTER => {
-                write_series(f, name, metric, metric.get_counter().get_value())?;
-            }
-            MetricType::GAUGE => write_series(f, name, metric, metric.get_gauge().get_value())?,
-            MetricType::HISTOGRAM => write_histogram(f, name, metric)?,
-            // Nothing here declares one, and a test guards that.
-            MetricType::SUMMARY | MetricType::UNTYPED => {}
-        }
+    match unit {
+        Some(unit) => writeln!(f, "# UNIT {name} {unit}"),
+        None => Ok(()),
     }
-    Ok(())
 }
 
+/// A series and its value, without the line's end.
 fn write_series(f: &mut String, name: &str, metric: &Metric, value: f64) -> fmt::Result {
     f.write_str(name)?;
     write_labels(f, metric.get_label(), None)?;
@@ -67,7 +125,7 @@ fn write_histogram(f: &mut String, name: &str, metric: &Metric) -> fmt::Result {
     write!(f, "{name}_sum")?;
     write_labels(f, labels, None)?;
     write_value(f, histogram.get_sample_sum())?;
-    write!(f, "{name}_count")?;
+    write!(f, "\n{name}_count")?;
     write_labels(f, labels, None)?;
     writeln!(f, " {}", histogram.get_sample_count())
 }
@@ -93,9 +151,9 @@ fn write_labels(f: &mut String, labels: &[LabelPair], bound: Option<f64>) -> fmt
 
 fn write_value(f: &mut String, value: f64) -> fmt::Result {
     if value.is_infinite() {
-        f.write_str(if value > 0.0 { " +Inf\n" } else { " -Inf\n" })
+        f.write_str(if value > 0.0 { " +Inf" } else { " -Inf" })
     } else {
-        writeln!(f, " {value}")
+        write!(f, " {value}")
     }
 }
 

@@ -26,8 +26,8 @@ pub use name::{ProgramKey, ProgramName, ServerName};
 pub use notice::{ChannelTrouble, Heartbeat, Notice, NoticeId, NoticeReason, Trouble};
 pub use order::{Action, AuditEntry, Hold, OpenWindow, Silence, SilenceId};
 pub use published::{
-    ChannelView, ConfigView, Counters, DeliveryState, Exits, NoticeView, ProcessView, Published,
-    RetryView, ServerView, StoreView,
+    ChannelView, ConfigView, Counters, DeliveryState, Exits, ExpositionFormat, NoticeView,
+    ProcessView, Published, RetryView, ServerView, StoreView,
 };
 pub use record::{
     ChannelRecord, CycleRecord, Delivery, ProgramRecord, Record, RetryRecord, Saved, ServerRecord,

@@ -13,6 +13,15 @@ use super::{
     ProgramName, ServerName, Silence, Transition,
 };
 
+/// How metrics are written down; the series are the same in both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExpositionFormat {
+    /// Prometheus' text format 0.0.4.
+    Text,
+    /// OpenMetrics 1.0, with exemplars.
+    OpenMetrics,
+}
+
 /// Everything there is to show.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Published {

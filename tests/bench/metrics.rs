@@ -5,7 +5,10 @@ mod picture;
 
 use std::{hint::black_box, sync::Arc};
 
-use supervigil::metrics::{Metrics, Settings};
+use supervigil::{
+    metrics::{Metrics, Settings},
+    model::ExpositionFormat,
+};
 use tokio::{sync::watch, time::Instant};
 
 /// Scrapes of each size; the quickest is the one that the machine disturbed least.
@@ -20,7 +23,7 @@ fn main() -> Result<(), supervigil::metrics::MetricsError> {
     for programs in [200, 1000, 5000] {
         let (_sender, published) = watch::channel(Arc::new(picture::of_programs(programs)));
         let metrics = Metrics::new(settings, published, Arc::new(|| picture::MOMENT))?;
-        let text = metrics.exposition();
+        let text = metrics.exposition(ExpositionFormat::Text);
         let series = text.lines().filter(|line| !line.starts_with('#')).count();
         let quickest = (0..SCRAPES).map(|_| scrape(&metrics)).min();
         println!(
@@ -38,6 +41,6 @@ fn main() -> Result<(), supervigil::metrics::MetricsError> {
 )]
 fn scrape(metrics: &Metrics) -> std::time::Duration {
     let start = Instant::now();
-    black_box(metrics.exposition());
+    black_box(metrics.exposition(ExpositionFormat::Text));
     start.elapsed()
 }

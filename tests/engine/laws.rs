@@ -308,7 +308,7 @@ fn starts_keep_to_the_limits(rig: &Rig, clocks_jump: bool) {
                 let most = usize::try_from(retry.max_concurrent).unwrap();
                 assert!(under_way.len() <= most, "{under_way:?} at once at {at}");
             }
-            Effect::AttemptEnded { key, outcome } => {
+            Effect::AttemptEnded { key, outcome, .. } => {
                 let _: AttemptOutcome = *outcome;
                 under_way.retain(|other| *other != key);
             }

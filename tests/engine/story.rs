@@ -62,7 +62,7 @@ impl Story {
             } => {
                 format!("{key}: START, attempt {number}, from {state}")
             }
-            Effect::AttemptEnded { key, outcome } => {
+            Effect::AttemptEnded { key, outcome, .. } => {
                 format!("{key}: attempt ended: {}", outcome.name())
             }
             Effect::StartWaits { key, why } => format!("{key}: start waits: {}", why.name()),

@@ -2,8 +2,9 @@
 
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 
-use super::{Events, feed_name};
+use super::{Events, RETRY_ATTEMPTS, feed_name};
 use crate::model::{Outcome, SeenBy};
+use tokio::sync::watch;
 
 /// From a call that a local supervisord answers at once to twice the default deadline.
 const RPC_SECONDS: [f64; 13] = [
@@ -86,7 +87,7 @@ impl Events {
                 &DETECTION_SECONDS,
             )?,
             retry_attempts: counter(
-                "supervigil_retry_attempts_total",
+                RETRY_ATTEMPTS,
                 "Starts of the program by supervigil, by what came of them.",
                 &["server", "group", "name", "outcome"],
             )?,
@@ -132,6 +133,8 @@ impl Events {
                 "HTTP requests that supervigil answered, by the route's template and the status code.",
                 &["path", "code"],
             )?,
+
+            retried: watch::Sender::default(),
         })
     }
 }
