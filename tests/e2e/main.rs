@@ -25,6 +25,7 @@ mod oom;
 mod open_files;
 mod operator;
 mod orders;
+mod prometheus;
 mod restarts;
 mod retry;
 mod secrecy;

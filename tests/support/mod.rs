@@ -1,5 +1,5 @@
 //! What the integration tests stand on: real supervisords, supervigil itself, a DingTalk stand-in, real
-//! Alertmanagers.
+//! Alertmanagers and Prometheuses.
 //!
 //! Everything that is started here, and everything that it starts in turn, ends with the value that
 //! stands for it, and at the latest with the test process, however that ends ([`leash`]).
@@ -23,6 +23,7 @@ pub(crate) mod dingtalk;
 pub(crate) mod http;
 pub(crate) mod leash;
 pub(crate) mod programs;
+pub(crate) mod prometheus;
 pub(crate) mod supervigil;
 pub(crate) mod supervisord;
 pub(crate) mod wait;
