@@ -2,9 +2,9 @@
 """How soon supervigil is up, and what it weighs, with full queues: `make bench` prints it, beside its
 bounds.
 
-Ten channels whose receivers are away have 1000 notices each, as many as a channel keeps. One notice of
-each is supervigil's own; the others are copies of it in its database, with a log's last lines, and no
-two are the same."""
+Ten channels whose receivers are away have 1000 notices each, as many as a channel keeps: the same ones,
+as supervigil makes them, and then ones of which no two are the same. One notice is supervigil's own; the
+others are copies of it in its database, with a log's last lines. MB are those of /proc, of 1024 KiB."""
 
 import argparse
 import json
@@ -51,16 +51,22 @@ def main():
     parser.add_argument("--binary", default=ROOT / "target/release/supervigil", type=Path)
     parser.add_argument("--starts", default=5, type=int)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="sv", dir="/tmp") as folder, Leash("SUPERVIGIL_BENCH") as leash:
-        folder, listen = Path(folder), f"127.0.0.1:{free_port()}"
-        channels = "".join(CHANNEL.format(number=number, port=free_port()) for number in range(CHANNELS))
-        (folder / "supervigil.toml").write_text(SUPERVIGIL.format(folder=folder, listen=listen) + channels)
-        run = Run(arguments.binary, folder, listen, leash)
-        fill(run)
-        took, weights = zip(*(start_once(run) for _ in range(arguments.starts)))
-    print(f"{CHANNELS * NOTICES_EACH} queued notices: HTTP answers after {statistics.median(took):.2f} s, at the most "
-          f"{max(took):.2f} s of {len(took)} starts (bound {SECONDS_MAX:g} s); resident {max(weights):.1f} MB at its "
-          f"largest (bound {RSS_MB_MAX} MB)")
+    for alike in (True, False):
+        with tempfile.TemporaryDirectory(prefix="sv", dir="/tmp") as folder, Leash("SUPERVIGIL_BENCH") as leash:
+            measure(arguments, Path(folder), leash, alike)
+
+
+def measure(arguments, folder, leash, alike):
+    listen = f"127.0.0.1:{free_port()}"
+    channels = "".join(CHANNEL.format(number=number, port=free_port()) for number in range(CHANNELS))
+    (folder / "supervigil.toml").write_text(SUPERVIGIL.format(folder=folder, listen=listen) + channels)
+    run = Run(arguments.binary, folder, listen, leash)
+    fill(run, alike)
+    took, weights = zip(*(start_once(run) for _ in range(arguments.starts)))
+    which = "the same in each channel" if alike else "no two the same"
+    print(f"{CHANNELS * NOTICES_EACH} queued notices, {which}: HTTP answers after {statistics.median(took):.2f} s, "
+          f"at the most {max(took):.2f} s of {len(took)} starts (bound {SECONDS_MAX:g} s); resident "
+          f"{max(weights):.1f} MB at its largest (bound {RSS_MB_MAX} MB)")
 
 
 class Run:
@@ -87,7 +93,7 @@ class Run:
             return None
 
 
-def fill(run):
+def fill(run, alike):
     with run:
         wait_for(lambda: run.queued() == CHANNELS, "a notice in each channel")
     database = sqlite3.connect(run.folder / "supervigil.db")
@@ -96,7 +102,7 @@ def fill(run):
             for number in range(1, NOTICES_EACH):
                 notice = json.loads(document)
                 incident, = notice["incidents"]
-                notice["id"] = f"{notice_id[:-5]}{channel[-1]}{number:04}"
+                notice["id"] = f"{notice_id[:-5]}{0 if alike else channel[-1]}{number:04}"
                 incident["id"] = f"{incident['id'][:-4]}{number:04}"
                 incident["program"] = {"group": "es", "name": f"es_node_{number:04}"}
                 incident["log_tail"] = [f"line {line} " + 90 * "x" for line in range(LOG_LINES)]
@@ -115,7 +121,7 @@ def start_once(run):
         time.sleep(SETTLED_SECONDS)
         status = Path(f"/proc/{run.process.pid}/status").read_text()
         high_water, = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
-        return took, int(high_water) * 1024 / 1e6
+        return took, int(high_water) / 1024
 
 
 def free_port():
